@@ -1,0 +1,29 @@
+# Language level, warnings, sanitizers and ccache, the same for every target.
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+
+find_program(CCACHE_PROGRAM ccache)
+if(CCACHE_PROGRAM AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE_PROGRAM})
+endif()
+
+add_library(tessera_compiler INTERFACE)
+# No contraction: a product and a sum fuse only where a kernel says so, hence the same bits from every compiler.
+target_compile_options(tessera_compiler INTERFACE
+  $<BUILD_INTERFACE:-Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -ffp-contract=off>)
+if(TESSERA_WERROR)
+  target_compile_options(tessera_compiler INTERFACE $<BUILD_INTERFACE:-Werror>)
+endif()
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # GCC 12 reports these falsely inside its own standard library and vector headers at -O2 and above.
+  target_compile_options(tessera_compiler INTERFACE
+    $<BUILD_INTERFACE:-Wno-maybe-uninitialized -Wno-stringop-overflow -Wno-stringop-overread -Wno-array-bounds
+                      -Wno-restrict -Wno-psabi -Wno-ignored-attributes -Wno-dangling-pointer>)
+endif()
+if(TESSERA_SANITIZE)
+  target_compile_options(tessera_compiler INTERFACE
+    $<BUILD_INTERFACE:-fsanitize=${TESSERA_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all>)
+  target_link_options(tessera_compiler INTERFACE $<BUILD_INTERFACE:-fsanitize=${TESSERA_SANITIZE}>)
+endif()
