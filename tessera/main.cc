@@ -1,1 +1,3 @@
-int main() { return 0; }
+#include "tessera/cli/program.h"
+
+int main(int argc, char** argv) { return tessera::cli::RunProgram(argc, argv); }

@@ -29,7 +29,8 @@ template <typename... Args>
 // Throws Error with the formatted text unless `condition` holds. Arguments are formatted only on failure.
 template <typename... Args>
 void Require(bool condition, fmt::format_string<Args...> text, Args&&... args) {
-  if (!condition) [[unlikely]] throw Error(fmt::format(text, std::forward<Args>(args)...));
+  if (!condition) [[unlikely]]
+    throw Error(fmt::format(text, std::forward<Args>(args)...));
 }
 
 // Runs `body`; an Error that leaves it gets "where: " in front, so that a deep message names the file it came from.

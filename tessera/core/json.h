@@ -11,7 +11,7 @@ using Json = nlohmann::ordered_json;  // keeps the keys in the file's order, whi
 
 struct JsonLimits {
   size_t max_bytes = size_t{1} << 30;
-  int max_depth = 64;  // [[[…]]] deeper than this is refused
+  int max_depth = 64;        // [[[…]]] deeper than this is refused
   bool unique_keys = false;  // refuse {"a": 1, "a": 2}
 };
 

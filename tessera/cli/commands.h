@@ -1,0 +1,14 @@
+#pragma once
+// One function a subcommand, each in the file of its name. It adds the subcommand with its options and callback.
+
+#include "tessera/cli/globals.h"
+
+namespace CLI {
+class App;
+}
+
+namespace tessera::cli {
+
+void AddVersion(CLI::App& program, const Globals& globals);
+
+}  // namespace tessera::cli

@@ -1,0 +1,14 @@
+#pragma once
+// Options that every subcommand knows, before or after the verb.
+
+#include <string>
+
+namespace tessera::cli {
+
+struct Globals {
+  int threads = 0;       // 0: as many as the CPUs this process may run on
+  bool quiet = false;    // no progress, no notes on standard error
+  bool verbose = false;  // more notes on standard error
+};
+
+}  // namespace tessera::cli

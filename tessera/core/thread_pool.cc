@@ -1,0 +1,181 @@
+#include "tessera/core/thread_pool.h"
+
+#include <sched.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <exception>
+#include <limits>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "tessera/core/error.h"
+
+namespace tessera {
+namespace {
+
+void Pause() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+thread_local bool inside_loop = false;
+
+// One loop at a time. Its pieces are claimed by compare-and-swap on `claim_` = epoch << 32 | next piece, so a thread
+// that wakes late can never claim a piece of another loop, and nobody waits for threads that did not come.
+class Pool {
+ public:
+  explicit Pool(int threads) {
+    for (int i = 1; i < threads; ++i) workers_.emplace_back([this] { Work(); });
+  }
+
+  ~Pool() {
+    stopping_ = true;
+    wake_.fetch_add(1);
+    wake_.notify_all();
+    for (std::thread& worker : workers_) worker.join();
+  }
+
+  int threads() const { return static_cast<int>(workers_.size()) + 1; }
+
+  // False if another thread's loop runs now.
+  bool Run(uint32_t pieces, const std::function<void(int64_t)>& body) {
+    const std::unique_lock lock(one_loop_, std::try_to_lock);
+    if (!lock) return false;
+    const uint64_t epoch = (claim_.load(std::memory_order_relaxed) >> 32) + 1;
+    claim_.store(epoch << 32 | kClosed);  // closed before the fields change: a sleeper's stale claim fails
+    body_ = &body;
+    error_ = nullptr;
+    error_piece_ = kClosed;
+    pieces_.store(pieces, std::memory_order_relaxed);
+    unfinished_.store(pieces, std::memory_order_relaxed);
+    claim_.store(epoch << 32);
+    wake_.fetch_add(1);
+    if (sleepers_.load() > 0) wake_.notify_all();
+    inside_loop = true;
+    WorkOnLoop();
+    inside_loop = false;
+    for (int spins = 0; unfinished_.load(std::memory_order_acquire) != 0; ++spins) {
+      if (spins < 2000)
+        Pause();
+      else
+        std::this_thread::yield();
+    }
+    if (error_) std::rethrow_exception(error_);
+    return true;
+  }
+
+ private:
+  static constexpr uint32_t kClosed = std::numeric_limits<uint32_t>::max();
+  static constexpr int kSpins = 2000;  // about 50 µs: longer than the gap between two operators of one decoding step
+
+  void WorkOnLoop() {
+    uint64_t claim = claim_.load(std::memory_order_acquire);
+    for (;;) {
+      const uint32_t piece = static_cast<uint32_t>(claim);
+      if (piece >= pieces_.load(std::memory_order_relaxed)) return;
+      if (!claim_.compare_exchange_weak(claim, claim + 1, std::memory_order_acq_rel)) continue;
+      try {
+        (*body_)(piece);
+      } catch (...) {
+        const std::lock_guard lock(error_mutex_);
+        if (piece < error_piece_) {
+          error_piece_ = piece;
+          error_ = std::current_exception();
+        }
+      }
+      unfinished_.fetch_sub(1, std::memory_order_acq_rel);
+      claim = claim_.load(std::memory_order_acquire);
+    }
+  }
+
+  void Work() {
+    inside_loop = true;
+    uint32_t seen = 0;
+    while (!stopping_) {
+      uint32_t now = wake_.load();
+      for (int spins = 0; now == seen && spins < kSpins; ++spins) {
+        Pause();
+        now = wake_.load();
+      }
+      if (now == seen) {
+        sleepers_.fetch_add(1);
+        wake_.wait(seen);
+        sleepers_.fetch_sub(1);
+        continue;
+      }
+      seen = now;
+      WorkOnLoop();
+    }
+  }
+
+  std::mutex one_loop_;
+  std::atomic<uint64_t> claim_{0};
+  alignas(64) std::atomic<uint32_t> pieces_{0};
+  alignas(64) std::atomic<uint32_t> unfinished_{0};
+  alignas(64) std::atomic<uint32_t> wake_{0};
+  std::atomic<int> sleepers_{0};
+  std::atomic<bool> stopping_{false};
+  const std::function<void(int64_t)>* body_ = nullptr;
+  std::mutex error_mutex_;
+  std::exception_ptr error_;
+  uint32_t error_piece_ = kClosed;
+  std::vector<std::thread> workers_;
+};
+
+int DefaultThreads() {
+  if (const char* text = std::getenv("TESSERA_THREADS")) {
+    char* end = nullptr;
+    const long count = std::strtol(text, &end, 10);
+    Require(end != text && *end == '\0' && count >= 1 && count <= 1024,
+            "TESSERA_THREADS: \"{}\" is not a number from 1 to 1024", text);
+    return static_cast<int>(count);
+  }
+  cpu_set_t allowed;
+  if (sched_getaffinity(0, sizeof(allowed), &allowed) == 0) return std::max(1, CPU_COUNT(&allowed));
+  return std::max(1u, std::thread::hardware_concurrency());
+}
+
+std::unique_ptr<Pool>& ThePool() {
+  static std::unique_ptr<Pool> pool = std::make_unique<Pool>(DefaultThreads());
+  return pool;
+}
+
+}  // namespace
+
+int ThreadCount() { return ThePool()->threads(); }
+
+void SetThreadCount(int count) {
+  Require(count >= 1 && count <= 1024, "threads: {} is not between 1 and 1024", count);
+  if (count != ThreadCount()) ThePool() = std::make_unique<Pool>(count);
+}
+
+void ParallelFor(int64_t count, const std::function<void(int64_t)>& body) {
+  if (count <= 0) return;
+  Pool* pool = inside_loop || count == 1 ? nullptr : ThePool().get();
+  if (pool != nullptr && pool->threads() > 1) {
+    constexpr int64_t kMost = int64_t{1} << 30;  // pieces are counted in 32 bits
+    if (count > kMost) {
+      return ParallelForRange(count, (count + kMost - 1) / kMost, [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) body(i);
+      });
+    }
+    if (pool->Run(static_cast<uint32_t>(count), body)) return;
+  }
+  for (int64_t i = 0; i < count; ++i) body(i);
+}
+
+void ParallelForRange(int64_t count, int64_t grain, const std::function<void(int64_t, int64_t)>& body) {
+  Require(grain >= 1, "parallel loop: a grain of {} is below 1", grain);
+  ParallelFor((count + grain - 1) / grain,
+              [&](int64_t piece) { body(piece * grain, std::min(count, (piece + 1) * grain)); });
+}
+
+}  // namespace tessera

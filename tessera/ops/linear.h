@@ -1,0 +1,38 @@
+#pragma once
+// The product of activations with a weight matrix: nearly all the arithmetic of a transformer.
+
+#include "tessera/core/tensor.h"
+
+namespace tessera::ops {
+
+// y = x Wᵀ + b
+//
+//   x        [..., K]   f32, bf16, f16 or f64, contiguous
+//   weight   [N, K]     f32, bf16, f16, f64, any block format, or what PackWeight returned
+//   bias     [N]        or undefined
+//   returns  [..., N]   in x's dtype
+//
+// Sums run in f32 in a fixed order over K that depends neither on the number of rows nor on threads: row t alone gives
+// the same bits as row t among five hundred. With block formats x is rounded to 8 bits a block of 32 (q8_0) where the
+// live kernels multiply integers; `LinearPrecision::kExact` keeps it in f32.
+// Derivatives in x, weight (plain dtypes) and bias. Throws Error if the shapes disagree; names the argument.
+Tensor Linear(const Tensor& x, const Tensor& weight, const Tensor& bias = {});
+
+enum class LinearPrecision : uint8_t { kFast, kExact };
+struct LinearOptions {
+  Tensor bias = {};
+  LinearPrecision precision = LinearPrecision::kFast;
+};
+Tensor Linear(const Tensor& x, const Tensor& weight, const LinearOptions& options);
+
+// The weight [N, K] in the order that Linear reads fastest on the live instruction set; shape and meaning stay. Only
+// Linear, Embedding and UnpackWeight understand the result; it has no derivative. A weight with no better order comes
+// back as it is.
+Tensor PackWeight(const Tensor& weight);
+Tensor UnpackWeight(const Tensor& packed);
+
+// C = A B for plain dtypes, batched over equal leading axes: A [..., M, K], B [..., K, N] -> [..., M, N];
+// differentiable.
+Tensor MatMul(const Tensor& a, const Tensor& b);
+
+}  // namespace tessera::ops
