@@ -1,0 +1,38 @@
+#include "tessera/nn/context.h"
+
+#include <vector>
+
+namespace tessera::nn {
+
+Context PlainContext(std::span<const int64_t> lengths) {
+  Context context;
+  std::vector<int64_t> positions;
+  for (const int64_t length : lengths) {
+    Require(length >= 0, "context: a sequence of length {}", length);
+    for (int64_t t = 0; t < length; ++t) positions.push_back(t);
+    context.pattern.sequences.push_back({.query_count = length, .key_count = length, .pages = {}, .tree_parents = {}});
+  }
+  context.positions = Tensor::From<int64_t>(positions, {static_cast<int64_t>(positions.size())});
+  return context;
+}
+
+void CheckContext(const Context& context, int64_t rows, int64_t layers) {
+  Require(context.positions.defined() && context.positions.dtype() == DType::kI64 &&
+              context.positions.shape() == Shape{rows},
+          "context: positions must be i64 [{}], one a row", rows);
+  Require(context.pattern.query_rows() == rows, "context: the pattern has {} query rows but there are {} rows",
+          context.pattern.query_rows(), rows);
+  for (const int64_t position : context.positions.data<int64_t>())
+    Require(position >= 0, "context: position {} is negative", position);
+  if (!context.cache) {
+    Require(context.pattern.key_rows() == rows, "context: without a cache the pattern needs {} key rows, it has {}",
+            rows, context.pattern.key_rows());
+    return;
+  }
+  Require(std::ssize(context.cache->layers) == layers, "context: the cache has {} layers, the model {}",
+          context.cache->layers.size(), layers);
+  Require(std::ssize(context.cache->slots) == rows, "context: {} cache slots for {} rows", context.cache->slots.size(),
+          rows);
+}
+
+}  // namespace tessera::nn

@@ -1,0 +1,40 @@
+#pragma once
+// What a forward pass knows besides its activations: where each row stands, which rows it sees, and where keys are
+// kept.
+//
+// A batch is sequences laid end to end: row t of the activations [T, C] has position positions[t], and `pattern` says
+// which sequence it belongs to. The same value goes down through every layer.
+//
+//   Two prompts of 5 and 3 tokens, no cache:
+//   Context context = PlainContext({5, 3});
+
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "tessera/core/tensor.h"
+#include "tessera/kernels/attention_pattern.h"
+#include "tessera/kernels/kv_pages.h"
+
+namespace tessera::nn {
+
+// Where the keys and values of this pass are kept. A view; owns nothing.
+struct KvView {
+  std::span<const kernels::KvPages> layers;  // one a layer of the model
+  std::span<const int64_t> slots;            // one a row: where row t's key and value go, in every layer
+};
+
+struct Context {
+  Tensor positions;                   // i64 [T], each >= 0: the angle that rotary embedding turns by
+  kernels::AttentionPattern pattern;  // pattern.query_rows() == T
+  std::optional<KvView> cache;        // none: keys are the rows of this pass themselves
+};
+
+// Sequences of the given lengths, each from position 0, causal, without a cache.
+// Throws Error for a negative length.
+Context PlainContext(std::span<const int64_t> lengths);
+
+// Throws Error unless positions, pattern and cache fit `rows` rows and `layers` layers; says which does not.
+void CheckContext(const Context& context, int64_t rows, int64_t layers);
+
+}  // namespace tessera::nn
