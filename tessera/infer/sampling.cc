@@ -1,0 +1,168 @@
+#include "tessera/infer/sampling.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "tessera/core/error.h"
+#include "tessera/core/random.h"
+
+namespace tessera::infer {
+namespace {
+
+constexpr float kNegInf = -std::numeric_limits<float>::infinity();
+
+// Steps 1 and 2.
+std::vector<float> Penalised(std::span<const float> logits, std::span<const int32_t> history, int64_t answer_begin,
+                             const SamplingOptions& options) {
+  std::vector<float> z(logits.begin(), logits.end());
+  const auto in_vocabulary = [&](int32_t id) { return id >= 0 && static_cast<size_t>(id) < z.size(); };
+  for (const auto& [id, bias] : options.logit_bias) {
+    if (in_vocabulary(id)) z[static_cast<size_t>(id)] += bias;
+  }
+  if (options.repetition_penalty != 1) {
+    auto seen = history;
+    if (options.repetition_window > 0 && std::ssize(seen) > options.repetition_window) {
+      seen = seen.last(static_cast<size_t>(options.repetition_window));
+    }
+    for (const int32_t id : std::unordered_set<int32_t>(seen.begin(), seen.end())) {
+      if (!in_vocabulary(id)) continue;
+      float& value = z[static_cast<size_t>(id)];
+      value = value > 0 ? value / options.repetition_penalty : value * options.repetition_penalty;
+    }
+  }
+  if (options.presence_penalty != 0 || options.frequency_penalty != 0) {
+    std::unordered_map<int32_t, int> counts;
+    for (const int32_t id : history.subspan(static_cast<size_t>(answer_begin))) ++counts[id];
+    for (const auto& [id, count] : counts) {
+      if (!in_vocabulary(id)) continue;
+      z[static_cast<size_t>(id)] -= options.presence_penalty + options.frequency_penalty * static_cast<float>(count);
+    }
+  }
+  return z;
+}
+
+bool ChangesLogits(const SamplingOptions& o) {
+  return !o.logit_bias.empty() || o.repetition_penalty != 1 || o.presence_penalty != 0 || o.frequency_penalty != 0;
+}
+
+// The largest logit; the lowest id on a tie. Throws if there is none.
+int32_t Largest(std::span<const float> z) {
+  size_t best = 0;
+  for (size_t i = 0; i < z.size(); ++i) {
+    Require(!std::isnan(z[i]), "sampling: the logit of token {} is not a number; the weights or the input are damaged", i);
+    if (z[i] > z[best]) best = i;
+  }
+  Require(!z.empty() && z[best] != kNegInf, "sampling: no token is allowed (all {} logits are -inf)", z.size());
+  return static_cast<int32_t>(best);
+}
+
+void Normalise(std::vector<Candidate>& candidates) {
+  double sum = 0;
+  for (const Candidate& c : candidates) sum += c.probability;
+  for (Candidate& c : candidates) c.probability /= sum;
+}
+
+// The shortest prefix whose probabilities reach `mass`, at least one candidate.
+size_t PrefixReaching(const std::vector<Candidate>& candidates, double mass) {
+  double sum = 0;
+  for (size_t i = 0; i < candidates.size(); ++i) {
+    sum += candidates[i].probability;
+    if (sum >= mass) return i + 1;
+  }
+  return candidates.size();
+}
+
+bool MoreLikely(const Candidate& a, const Candidate& b) {
+  return a.probability != b.probability ? a.probability > b.probability : a.id < b.id;
+}
+
+// Step 7: order by | -ln p - H |, keep the prefix that reaches p, restore the order.
+void KeepTypical(std::vector<Candidate>& candidates, double mass) {
+  double entropy = 0;
+  for (const Candidate& c : candidates) {
+    if (c.probability > 0) entropy -= c.probability * std::log(c.probability);
+  }
+  const auto distance = [&](const Candidate& c) { return std::abs(-std::log(c.probability) - entropy); };
+  std::ranges::stable_sort(candidates, [&](const Candidate& a, const Candidate& b) { return distance(a) < distance(b); });
+  candidates.resize(PrefixReaching(candidates, mass));
+  std::ranges::sort(candidates, MoreLikely);
+}
+
+// Steps 3 to 7 for a temperature above 0.
+std::vector<Candidate> Filtered(std::span<const float> z, const SamplingOptions& options) {
+  const float largest = z[static_cast<size_t>(Largest(z))];
+  std::vector<Candidate> candidates;
+  candidates.reserve(z.size());
+  // exp(-104) is below the smallest float: such tokens are never drawn, and leaving them out makes the sort short.
+  const double scale = 1.0 / options.temperature;
+  for (size_t i = 0; i < z.size(); ++i) {
+    const double exponent = z[i] == largest ? 0.0 : (static_cast<double>(z[i]) - largest) * scale;
+    if (exponent > -104) candidates.push_back({static_cast<int32_t>(i), std::exp(exponent)});
+  }
+  if (options.top_k > 0 && std::ssize(candidates) > options.top_k) {
+    std::ranges::nth_element(candidates, candidates.begin() + options.top_k - 1, MoreLikely);
+    candidates.resize(static_cast<size_t>(options.top_k));
+  }
+  std::ranges::sort(candidates, MoreLikely);
+  Normalise(candidates);
+  if (options.top_p < 1) {
+    candidates.resize(PrefixReaching(candidates, options.top_p));
+    Normalise(candidates);
+  }
+  if (options.min_p > 0) {
+    const double least = options.min_p * candidates.front().probability;
+    std::erase_if(candidates, [&](const Candidate& c) { return c.probability < least; });
+    Normalise(candidates);
+  }
+  if (options.typical_p < 1) {
+    KeepTypical(candidates, options.typical_p);
+    Normalise(candidates);
+  }
+  return candidates;
+}
+
+}  // namespace
+
+void CheckSampling(const SamplingOptions& o) {
+  const auto finite = [](float x) { return std::isfinite(x); };
+  Require(finite(o.temperature) && o.temperature >= 0, "temperature: {} is not a number from 0 up", o.temperature);
+  Require(o.top_k >= 0, "top_k: {} is below 0 (0 means all tokens)", o.top_k);
+  Require(o.top_p > 0 && o.top_p <= 1, "top_p: {} is not above 0 and at most 1", o.top_p);
+  Require(o.min_p >= 0 && o.min_p <= 1, "min_p: {} is not between 0 and 1", o.min_p);
+  Require(o.typical_p > 0 && o.typical_p <= 1, "typical_p: {} is not above 0 and at most 1", o.typical_p);
+  Require(finite(o.repetition_penalty) && o.repetition_penalty > 0, "repetition_penalty: {} is not above 0",
+          o.repetition_penalty);
+  Require(o.repetition_window >= 0, "repetition_window: {} is below 0 (0 means all tokens)", o.repetition_window);
+  Require(finite(o.presence_penalty), "presence_penalty: {} is not finite", o.presence_penalty);
+  Require(finite(o.frequency_penalty), "frequency_penalty: {} is not finite", o.frequency_penalty);
+  for (const auto& [id, bias] : o.logit_bias) {
+    Require(id >= 0 && !std::isnan(bias), "logit_bias: token {} with bias {} is not a token and a number", id, bias);
+  }
+}
+
+std::vector<Candidate> SamplingDistribution(std::span<const float> logits, std::span<const int32_t> history,
+                                            int64_t answer_begin, const SamplingOptions& options) {
+  const std::vector<float> z = Penalised(logits, history, answer_begin, options);
+  if (options.temperature == 0) return {{Largest(z), 1.0}};
+  return Filtered(z, options);
+}
+
+int32_t SampleToken(std::span<const float> logits, std::span<const int32_t> history, int64_t answer_begin,
+                    const SamplingOptions& options) {
+  if (options.temperature == 0 && !ChangesLogits(options)) return Largest(logits);
+  const std::vector<Candidate> candidates = SamplingDistribution(logits, history, answer_begin, options);
+  Random random(options.seed);
+  random.Seek(2 * history.size());  // two 32-bit words a position
+  double u = random.Uniform();
+  for (const Candidate& candidate : candidates) {
+    u -= candidate.probability;
+    if (u < 0) return candidate.id;
+  }
+  return candidates.back().id;  // the probabilities sum to 1 only up to rounding
+}
+
+}  // namespace tessera::infer
