@@ -68,8 +68,10 @@ void PagedCache::Release(int32_t id) {
   Page& page = pages_.at(static_cast<size_t>(id));
   Require(page.references > 0, "cache: page {} was released once too often", id);
   if (--page.references > 0) return;
-  if (page.published != prefixes_.end()) page.idle = idle_.insert(idle_.end(), id);
-  else free_.push_back(id);
+  if (page.published != prefixes_.end())
+    page.idle = idle_.insert(idle_.end(), id);
+  else
+    free_.push_back(id);
 }
 
 PrefixMatch PagedCache::Match(std::span<const int32_t> tokens) {

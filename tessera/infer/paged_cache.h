@@ -69,7 +69,7 @@ class PagedCache {
   };
   struct Page {
     int references = 0;
-    std::list<int32_t>::iterator idle;                             // valid while nobody references a published page
+    std::list<int32_t>::iterator idle;                              // valid while nobody references a published page
     std::unordered_map<Link, Entry, LinkHash>::iterator published;  // end() when not published
   };
 

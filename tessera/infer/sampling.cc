@@ -53,7 +53,8 @@ bool ChangesLogits(const SamplingOptions& o) {
 int32_t Largest(std::span<const float> z) {
   size_t best = 0;
   for (size_t i = 0; i < z.size(); ++i) {
-    Require(!std::isnan(z[i]), "sampling: the logit of token {} is not a number; the weights or the input are damaged", i);
+    Require(!std::isnan(z[i]), "sampling: the logit of token {} is not a number; the weights or the input are damaged",
+            i);
     if (z[i] > z[best]) best = i;
   }
   Require(!z.empty() && z[best] != kNegInf, "sampling: no token is allowed (all {} logits are -inf)", z.size());
@@ -87,7 +88,8 @@ void KeepTypical(std::vector<Candidate>& candidates, double mass) {
     if (c.probability > 0) entropy -= c.probability * std::log(c.probability);
   }
   const auto distance = [&](const Candidate& c) { return std::abs(-std::log(c.probability) - entropy); };
-  std::ranges::stable_sort(candidates, [&](const Candidate& a, const Candidate& b) { return distance(a) < distance(b); });
+  std::ranges::stable_sort(candidates,
+                           [&](const Candidate& a, const Candidate& b) { return distance(a) < distance(b); });
   candidates.resize(PrefixReaching(candidates, mass));
   std::ranges::sort(candidates, MoreLikely);
 }

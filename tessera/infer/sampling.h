@@ -7,7 +7,8 @@
 //      presence, frequency z -= presence + frequency · count of the id in the answer
 //   3. temperature         z / t; t = 0 means the largest logit (the lowest id on a tie) and ends here
 //   4. top_k               keep the k most likely
-//   5. top_p               keep the fewest most likely whose probabilities reach p   (Holtzman et al. 2020, section 3.1)
+//   5. top_p               keep the fewest most likely whose probabilities reach p   (Holtzman et al. 2020,
+//   section 3.1)
 //   6. min_p               keep those at least min_p times as likely as the likeliest (Nguyen et al. 2024)
 //   7. typical_p           keep the fewest, nearest first to the entropy, whose probabilities reach p
 //                                                                              (Meister et al. 2022, section 4)
@@ -24,7 +25,7 @@ namespace tessera::infer {
 
 struct SamplingOptions {
   float temperature = 0;
-  int64_t top_k = 0;      // 0: all
+  int64_t top_k = 0;  // 0: all
   float top_p = 1;
   float min_p = 0;
   float typical_p = 1;

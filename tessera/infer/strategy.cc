@@ -37,8 +37,10 @@ TokenTree PromptLookupDecoding::Propose(std::span<const int32_t> history, int64_
 
 void PromptLookupDecoding::Observe(int64_t guessed, int64_t confirmed) {
   if (guessed == 0) return;
-  if (confirmed == guessed) length_ = std::min(options_.max_guesses, length_ * 2);
-  else if (confirmed == 0) length_ = std::max<int64_t>(1, length_ / 2);
+  if (confirmed == guessed)
+    length_ = std::min(options_.max_guesses, length_ * 2);
+  else if (confirmed == 0)
+    length_ = std::max<int64_t>(1, length_ / 2);
 }
 
 std::unique_ptr<Strategy> MakeStrategy(const std::string& name) {

@@ -1,7 +1,7 @@
 #pragma once
-// How a sequence goes on: a strategy guesses a tree of next tokens, the engine runs the model over the whole tree in one
-// pass, and sampling walks down the tree as far as it drew what was guessed. The answer is the same for every strategy,
-// token for token: a guess only decides how many tokens one pass can confirm.
+// How a sequence goes on: a strategy guesses a tree of next tokens, the engine runs the model over the whole tree in
+// one pass, and sampling walks down the tree as far as it drew what was guessed. The answer is the same for every
+// strategy, token for token: a guess only decides how many tokens one pass can confirm.
 //
 //          root (drawn, not yet run)          nodes:   0     1     2     3
 //         /    \                              tokens:  root  a     b     c
@@ -25,7 +25,8 @@ class Strategy {
   virtual ~Strategy() = default;
   // Guesses what follows `history` (prompt and answer so far). Node 0 is history.back(); at most `max_nodes` nodes.
   virtual TokenTree Propose(std::span<const int32_t> history, int64_t max_nodes) = 0;
-  // Told after each pass how many guesses were confirmed (0 … nodes - 1). `guessed` is the tree's nodes without the root.
+  // Told after each pass how many guesses were confirmed (0 … nodes - 1). `guessed` is the tree's nodes without the
+  // root.
   virtual void Observe(int64_t guessed, int64_t confirmed) = 0;
 };
 
@@ -36,8 +37,8 @@ class PlainDecoding : public Strategy {
   void Observe(int64_t, int64_t) override {}
 };
 
-// Guesses that the text repeats itself: finds the latest earlier place where the last `ngram` tokens stood, and proposes
-// what followed there (Saxena 2023, "prompt lookup decoding"). Tries shorter n-grams down to `min_ngram`.
+// Guesses that the text repeats itself: finds the latest earlier place where the last `ngram` tokens stood, and
+// proposes what followed there (Saxena 2023, "prompt lookup decoding"). Tries shorter n-grams down to `min_ngram`.
 class PromptLookupDecoding : public Strategy {
  public:
   struct Options {

@@ -63,8 +63,8 @@ TEST(Sampling, RepetitionWindowForgetsOldTokens) {
 TEST(Sampling, PresenceAndFrequencyCountTheAnswerOnly) {
   const std::vector<float> logits = {2, 1.5f};
   const std::vector<int32_t> history = {0, 0, 0};
-  EXPECT_EQ(SampleToken(logits, history, 3, {.presence_penalty = 1}), 0);   // all in the prompt
-  EXPECT_EQ(SampleToken(logits, history, 2, {.presence_penalty = 1}), 1);   // one in the answer
+  EXPECT_EQ(SampleToken(logits, history, 3, {.presence_penalty = 1}), 0);  // all in the prompt
+  EXPECT_EQ(SampleToken(logits, history, 2, {.presence_penalty = 1}), 1);  // one in the answer
   EXPECT_EQ(SampleToken(logits, history, 2, {.frequency_penalty = 0.3f}), 0);
   EXPECT_EQ(SampleToken(logits, history, 1, {.frequency_penalty = 0.3f}), 1);
 }
