@@ -12,7 +12,8 @@ endif()
 add_library(tessera_compiler INTERFACE)
 # No contraction: a product and a sum fuse only where a kernel says so, hence the same bits from every compiler.
 target_compile_options(tessera_compiler INTERFACE
-  $<BUILD_INTERFACE:-Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -ffp-contract=off>)
+  $<BUILD_INTERFACE:-Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -ffp-contract=off
+                    -Wno-missing-field-initializers>)  # option structs are made to be initialised in part
 if(TESSERA_WERROR)
   target_compile_options(tessera_compiler INTERFACE $<BUILD_INTERFACE:-Werror>)
 endif()
