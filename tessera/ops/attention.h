@@ -13,7 +13,7 @@ using kernels::AttentionSequence;
 struct AttendOptions {
   float scale = 0;    // multiplies QKᵀ; 0 means 1 / sqrt(D)
   float softcap = 0;  // > 0: a score s becomes softcap · tanh(s / softcap)   (Gemma 2, section 2)
-  Tensor sinks;       // [H], or undefined: a learned score a head that takes weight but has no value
+  Tensor sinks = {};  // [H], or undefined: a learned score a head that takes weight but has no value
 };
 
 // O = softmax(scale · QKᵀ + mask) V, without the [T, T'] matrix.

@@ -1,0 +1,99 @@
+#include "tessera/kernels/kv_pages.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "tessera/core/random.h"
+
+namespace tessera::kernels {
+namespace {
+
+// Pages of one layer with their own memory, filled with a byte that is no sensible number.
+struct Memory {
+  KvPages pages;
+  std::vector<std::byte> bytes;
+  Memory(const KvPageFormat& format, int64_t count)
+      : pages{format, nullptr, count}, bytes(static_cast<size_t>(format.page_bytes() * count), std::byte{0xff}) {
+    pages.base = bytes.data();
+  }
+};
+
+Tensor Waves(const Shape& shape, float phase) {
+  Tensor x = Tensor::Empty(shape);
+  float i = phase;
+  for (float& value : x.mutable_data<float>()) value = 3 * std::sin(i += 0.7f);
+  return x;
+}
+
+class KvPagesOfType : public testing::TestWithParam<DType> {};
+
+// Half a step of the stored format at magnitude 3.
+float Tolerance(DType dtype) {
+  switch (dtype) {
+    case DType::kF32:
+      return 0;
+    case DType::kF16:
+      return 3 * 0x1p-11f;
+    case DType::kBF16:
+      return 3 * 0x1p-8f;
+    default:
+      return 3.0f / 127 * 0.57f;
+  }
+}
+
+TEST_P(KvPagesOfType, WhatIsStoredIsLoadedRounded) {
+  for (const auto& [key_dim, value_dim] : {std::pair{1, 1}, {5, 3}, {16, 40}, {33, 64}, {64, 64}, {192, 128}}) {
+    Memory memory({GetParam(), 2, key_dim, value_dim}, 3);
+    const std::vector<int64_t> slots{0, 63, 64, 130, 191};
+    const Tensor k = Waves({5, 2, key_dim}, 0), v = Waves({5, 2, value_dim}, 1);
+    StoreKv(memory.pages, slots, k, v);
+    for (size_t t = 0; t < slots.size(); ++t) {
+      const auto [key, value] = LoadKv(memory.pages, slots[t]);
+      for (size_t i = 0; i < key.data<float>().size(); ++i)
+        ASSERT_NEAR(key.data<float>()[i], k.data<float>()[t * key.data<float>().size() + i], Tolerance(GetParam()));
+      for (size_t i = 0; i < value.data<float>().size(); ++i)
+        ASSERT_NEAR(value.data<float>()[i], v.data<float>()[t * value.data<float>().size() + i], Tolerance(GetParam()));
+    }
+  }
+}
+
+TEST_P(KvPagesOfType, MovingATokenKeepsItsBitsAndTouchesNoOther) {
+  Memory memory({GetParam(), 2, 33, 7}, 2);
+  std::vector<int64_t> slots(128);
+  for (size_t i = 0; i < slots.size(); ++i) slots[i] = static_cast<int64_t>(i);
+  StoreKv(memory.pages, slots, Waves({128, 2, 33}, 0), Waves({128, 2, 7}, 1));
+  const auto bits = [&](int64_t slot) {
+    const auto [k, v] = LoadKv(memory.pages, slot);
+    std::vector<float> all(k.data<float>().begin(), k.data<float>().end());
+    all.insert(all.end(), v.data<float>().begin(), v.data<float>().end());
+    return all;
+  };
+  std::vector<std::vector<float>> before;
+  for (int64_t slot : slots) before.push_back(bits(slot));
+  MoveKv(memory.pages, std::vector<int64_t>{70, 127, 5}, std::vector<int64_t>{5, 6, 7});
+  before[5] = before[70], before[6] = before[127], before[7] = before[5];
+  for (int64_t slot : slots) EXPECT_EQ(bits(slot), before[static_cast<size_t>(slot)]) << slot;
+}
+
+TEST_P(KvPagesOfType, PagesAreMultiplesOf64Bytes) {
+  for (int64_t dim : {1, 5, 33, 128}) EXPECT_EQ((KvPageFormat{GetParam(), 3, dim, dim + 1}.page_bytes() % 64), 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(Types, KvPagesOfType, testing::Values(DType::kF32, DType::kBF16, DType::kF16, DType::kQ8_0),
+                         [](const auto& type) { return std::string(Name(type.param)); });
+
+TEST(KvPages, RefuseSlotsOutsideAndOtherShapes) {
+  Memory memory({DType::kF32, 1, 4, 4}, 2);
+  const Tensor x = Waves({1, 1, 4}, 0);
+  EXPECT_THROW(StoreKv(memory.pages, std::vector<int64_t>{128}, x, x), Error);
+  EXPECT_THROW(StoreKv(memory.pages, std::vector<int64_t>{-1}, x, x), Error);
+  EXPECT_THROW(StoreKv(memory.pages, std::vector<int64_t>{0, 1}, x, x), Error);
+  EXPECT_THROW(LoadKv(memory.pages, 128), Error);
+  EXPECT_THROW(MoveKv(memory.pages, std::vector<int64_t>{0}, std::vector<int64_t>{128}), Error);
+  EXPECT_THROW((KvPageFormat{DType::kQ4_0, 1, 32, 32}.page_bytes()), Error);
+  EXPECT_THROW((KvPageFormat{DType::kF32, 0, 32, 32}.page_bytes()), Error);
+}
+
+}  // namespace
+}  // namespace tessera::kernels
