@@ -63,6 +63,8 @@ Json ParseJson(std::string_view text, std::string_view where, const JsonLimits& 
     const auto detail = what.rfind(": ");
     Fail("{}: {}: not valid JSON: {}", where, Place(text, error.byte > 0 ? error.byte - 1 : 0),
          detail == std::string::npos ? what : what.substr(detail + 2));
+  } catch (const Json::exception&) {  // a number beyond the range of a double
+    Fail("{}: not valid JSON: a number is out of range", where);
   }
 }
 

@@ -1,0 +1,149 @@
+#include "tessera/core/mapped_file.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <mutex>
+
+#include "tessera/core/error.h"
+
+namespace tessera {
+namespace {
+
+// What the signal handler knows of a mapping. The handler may run at any instant on any thread, so it takes no lock and
+// allocates nothing: a fixed table of atomics is all that it reads. `begin` is written last and cleared first.
+struct Slot {
+  std::atomic<bool> taken{false}, broken{false};
+  std::atomic<uintptr_t> begin{0}, end{0};
+};
+constexpr int kSlots = 4096;
+std::array<Slot, kSlots> slots;
+struct sigaction previous_action;
+
+Slot* SlotOf(uintptr_t address) {
+  for (Slot& slot : slots) {
+    const uintptr_t begin = slot.begin.load(std::memory_order_acquire);
+    if (begin != 0 && begin <= address && address < slot.end.load(std::memory_order_relaxed)) return &slot;
+  }
+  return nullptr;
+}
+
+void OnBusError(int signal, siginfo_t* info, void* context) {
+  const int saved_errno = errno;
+  const auto address = reinterpret_cast<uintptr_t>(info->si_addr);
+  if (Slot* slot = SlotOf(address)) {
+    const uintptr_t page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
+    const uintptr_t begin = address / page * page;
+    const size_t length = slot->end.load(std::memory_order_relaxed) - begin;
+    slot->broken.store(true, std::memory_order_release);
+    // The fault repeats on return, and now finds zeros from here to the end of the mapping.
+    void* zeros =
+        mmap(reinterpret_cast<void*>(begin), length, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+    errno = saved_errno;
+    if (zeros != MAP_FAILED) return;
+  }
+  if (previous_action.sa_flags & SA_SIGINFO && previous_action.sa_sigaction != nullptr) {
+    previous_action.sa_sigaction(signal, info, context);
+    return;
+  }
+  sigaction(SIGBUS, &previous_action, nullptr);  // not ours: the fault repeats and meets what stood here before
+}
+
+void InstallHandlerOnce() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    struct sigaction action = {};
+    action.sa_sigaction = OnBusError;
+    action.sa_flags = SA_SIGINFO | SA_RESTART;
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGBUS, &action, &previous_action);
+  });
+}
+
+int TakeSlot(const void* data, size_t size) {
+  InstallHandlerOnce();
+  for (int i = 0; i < kSlots; ++i) {
+    if (slots[i].taken.exchange(true)) continue;
+    const auto begin = reinterpret_cast<uintptr_t>(data);
+    slots[i].broken.store(false);
+    slots[i].end.store(begin + size, std::memory_order_relaxed);
+    slots[i].begin.store(begin, std::memory_order_release);
+    return i;
+  }
+  return -1;
+}
+
+int OpenRegular(const std::string& path, struct stat* status) {
+  const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (descriptor < 0) Fail("{}: cannot open: {}", path, std::strerror(errno));
+  if (fstat(descriptor, status) != 0 || !S_ISREG(status->st_mode)) {
+    close(descriptor);
+    Fail("{}: not a regular file", path);
+  }
+  return descriptor;
+}
+
+}  // namespace
+
+std::shared_ptr<const MappedFile> MappedFile::Open(const std::filesystem::path& path) {
+  std::shared_ptr<MappedFile> file(new MappedFile);
+  file->path_ = path.string();
+  struct stat status;
+  file->descriptor_ = OpenRegular(file->path_, &status);
+  const auto size = static_cast<size_t>(status.st_size);
+  if (size == 0) return file;
+  void* data = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file->descriptor_, 0);
+  Require(data != MAP_FAILED, "{}: cannot map {} bytes: {}", file->path_, size, std::strerror(errno));
+  file->data_ = static_cast<const std::byte*>(data);
+  file->size_ = size;
+  file->slot_ = TakeSlot(data, size);
+  Require(file->slot_ >= 0, "{}: {} files are mapped already; close some models first", file->path_, kSlots);
+  return file;
+}
+
+MappedFile::~MappedFile() {
+  if (slot_ >= 0) slots[slot_].begin.store(0, std::memory_order_release);
+  if (data_ != nullptr) munmap(const_cast<std::byte*>(data_), size_);
+  if (slot_ >= 0) slots[slot_].taken.store(false, std::memory_order_release);
+  if (descriptor_ >= 0) close(descriptor_);
+}
+
+bool MappedFile::broken() const { return slot_ >= 0 && slots[slot_].broken.load(std::memory_order_acquire); }
+
+void MappedFile::RequireIntact() const {
+  struct stat status;
+  const bool known = descriptor_ >= 0 && fstat(descriptor_, &status) == 0;
+  Require(!known || status.st_size >= size(),
+          "{}: the file had {} bytes when it was opened and has {} now. Is somebody "
+          "writing to it?",
+          path_, size_, status.st_size);
+  Require(!broken(), "{}: a part of the file could not be read. Was it cut short while in use, or does the disk fail?",
+          path_);
+}
+
+std::string ReadFile(const std::filesystem::path& path, int64_t max_bytes) {
+  struct stat status;
+  const int descriptor = OpenRegular(path.string(), &status);
+  const std::unique_ptr<const int, void (*)(const int*)> closer(&descriptor, [](const int* d) { close(*d); });
+  Require(status.st_size <= max_bytes, "{}: {} bytes, the limit is {}", path.string(), status.st_size, max_bytes);
+  std::string text(static_cast<size_t>(status.st_size), '\0');
+  size_t filled = 0;
+  while (filled < text.size()) {
+    const ssize_t n = read(descriptor, text.data() + filled, text.size() - filled);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) Fail("{}: cannot read: {}", path.string(), std::strerror(errno));
+    if (n == 0) break;
+    filled += static_cast<size_t>(n);
+  }
+  text.resize(filled);
+  return text;
+}
+
+}  // namespace tessera

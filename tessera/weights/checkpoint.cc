@@ -1,0 +1,207 @@
+#include "tessera/weights/checkpoint.h"
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "tessera/weights/gguf_names.h"
+#include "tessera/weights/safetensors.h"
+
+namespace tessera::weights {
+
+namespace fs = std::filesystem;
+
+struct Checkpoint::State {
+  fs::path path;
+  Json config = Json::object(), generation_config = Json::object();
+  std::unique_ptr<GgufFile> gguf;
+  std::vector<SafetensorsFile> shards;
+  std::vector<TensorInfo> tensors;
+  struct Place {
+    size_t shard = 0;  // of safetensors
+    size_t index = 0;  // in the GGUF file's tensors
+  };
+  std::unordered_map<std::string, Place> places;
+};
+
+namespace {
+
+constexpr int64_t kMaxConfig = 16 << 20, kMaxIndex = 100 << 20;  // bytes
+
+Json ReadJsonFile(const fs::path& path, int64_t max_bytes) {
+  Json json = ParseJson(ReadFile(path, max_bytes), path.string(), {.unique_keys = true});
+  Require(json.is_object(), "{}: not a JSON object", path.string());
+  return json;
+}
+
+Json ReadIfThere(const fs::path& path) { return fs::exists(path) ? ReadJsonFile(path, kMaxConfig) : Json::object(); }
+
+// The shards that an index names, and the shard of each tensor.
+struct ShardIndex {
+  std::vector<std::string> files;
+  std::unordered_map<std::string, size_t> shard_of;
+};
+
+ShardIndex ReadShardIndex(const fs::path& path) {
+  const Json json = ReadJsonFile(path, kMaxIndex);
+  const auto map = json.find("weight_map");
+  Require(map != json.end() && map->is_object(), "{}: no \"weight_map\"", path.string());
+  ShardIndex index;
+  std::unordered_map<std::string, size_t> numbers;
+  for (const auto& [name, value] : map->items()) {
+    Require(value.is_string(), "{}: the file of tensor \"{}\" is not a string", path.string(), name);
+    const auto& file = value.get_ref<const std::string&>();
+    // A name with a folder in it could lead anywhere on this machine.
+    Require(!file.empty() && file != ".." && file.find_first_of(std::string_view("/\\\0", 3)) == std::string::npos,
+            "{}: tensor \"{}\" is said to be in \"{}\", which is not the name of a file here", path.string(), name,
+            file);
+    const auto [entry, added] = numbers.try_emplace(file, index.files.size());
+    if (added) index.files.push_back(file);
+    index.shard_of[name] = entry->second;
+  }
+  return index;
+}
+
+std::vector<fs::path> FilesWithExtension(const fs::path& directory, std::string_view extension) {
+  std::vector<fs::path> found;
+  for (const auto& entry : fs::directory_iterator(directory))
+    if (entry.path().extension() == extension) found.push_back(entry.path());
+  std::ranges::sort(found);
+  return found;
+}
+
+}  // namespace
+
+Checkpoint::Checkpoint(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Checkpoint::Checkpoint(Checkpoint&&) noexcept = default;
+Checkpoint& Checkpoint::operator=(Checkpoint&&) noexcept = default;
+Checkpoint::~Checkpoint() = default;
+
+namespace {
+
+template <typename State>
+void OpenGguf(const fs::path& path, State& state) {
+  state.path = path;
+  state.gguf = std::make_unique<GgufFile>(GgufFile::Open(path));
+  const GgufFile& gguf = *state.gguf;
+  state.config = WithContext(path.string(), [&] { return ConfigFromGguf(gguf); });
+  for (const char* key : {"bos_token_id", "eos_token_id", "pad_token_id"})
+    if (state.config.contains(key)) state.generation_config[key] = state.config[key];
+  const std::string type = state.config["model_type"];
+  const bool translate = type == "llama" || type == "qwen2";
+  for (size_t i = 0; i < gguf.tensors().size(); ++i) {
+    TensorInfo info = gguf.tensors()[i];
+    if (translate) info.name = NameFromGguf(info.name);
+    Require(state.places.try_emplace(info.name, 0, i).second, "{}: two tensors are named \"{}\"", path.string(),
+            info.name);
+    state.tensors.push_back(std::move(info));
+  }
+  gguf.file().RequireIntact();
+}
+
+template <typename State>
+void OpenSafetensors(const fs::path& path, State& state) {
+  state.shards.push_back(SafetensorsFile::Open(path));
+  state.tensors = state.shards.back().tensors();
+  for (const TensorInfo& info : state.tensors) state.places.try_emplace(info.name);
+}
+
+template <typename State>
+void OpenShards(const fs::path& index_path, State& state) {
+  const ShardIndex index = ReadShardIndex(index_path);
+  std::vector<bool> used(index.files.size());
+  for (size_t shard = 0; shard < index.files.size(); ++shard) {
+    state.shards.push_back(SafetensorsFile::Open(index_path.parent_path() / index.files[shard]));
+    for (const TensorInfo& info : state.shards.back().tensors()) {
+      const auto entry = index.shard_of.find(info.name);
+      if (entry == index.shard_of.end() || entry->second != shard) continue;  // the index decides
+      state.tensors.push_back(info);
+      state.places.try_emplace(info.name, shard, 0);
+    }
+  }
+  for (const auto& [name, shard] : index.shard_of)
+    Require(state.places.contains(name), "{}: tensor \"{}\" is not in {}, where the index says it is",
+            index_path.string(), name, index.files[shard]);
+}
+
+template <typename State>
+void OpenDirectory(const fs::path& directory, State& state) {
+  const fs::path single = directory / "model.safetensors", index = directory / "model.safetensors.index.json";
+  if (fs::exists(single)) {
+    OpenSafetensors(single, state);
+  } else if (fs::exists(index)) {
+    OpenShards(index, state);
+  } else {
+    const auto ggufs = FilesWithExtension(directory, ".gguf");
+    Require(!ggufs.empty(), "{}: no model.safetensors, no model.safetensors.index.json and no GGUF file here",
+            directory.string());
+    Require(ggufs.size() == 1, "{}: {} GGUF files here; name one, for example {}", directory.string(), ggufs.size(),
+            ggufs.front().string());
+    return OpenGguf(ggufs.front(), state);
+  }
+  state.path = directory;
+  state.config = ReadIfThere(directory / "config.json");
+  state.generation_config = ReadIfThere(directory / "generation_config.json");
+}
+
+bool IsGguf(const fs::path& path) {
+  if (path.extension() == ".gguf") return true;
+  return MappedFile::Open(path)->text().starts_with("GGUF");
+}
+
+}  // namespace
+
+Checkpoint Checkpoint::Open(const fs::path& path) {
+  Require(fs::exists(path), "{}: no such file or directory", path.string());
+  auto state = std::make_unique<State>();
+  if (fs::is_directory(path)) {
+    OpenDirectory(path, *state);
+  } else if (IsGguf(path)) {
+    OpenGguf(path, *state);
+  } else {
+    OpenSafetensors(path, *state);
+    state->path = path;
+    state->config = ReadIfThere(path.parent_path() / "config.json");
+    state->generation_config = ReadIfThere(path.parent_path() / "generation_config.json");
+  }
+  return Checkpoint(std::move(state));
+}
+
+const fs::path& Checkpoint::path() const { return state_->path; }
+
+fs::path Checkpoint::directory() const {
+  if (fs::is_directory(state_->path)) return state_->path;
+  return state_->path.has_parent_path() ? state_->path.parent_path() : fs::path(".");
+}
+
+fs::path Checkpoint::SideFile(std::string_view name) const {
+  if (state_->gguf != nullptr) return {};
+  const fs::path file = directory() / name;
+  return fs::exists(file) ? file : fs::path();
+}
+
+std::string_view Checkpoint::format() const { return state_->gguf != nullptr ? "gguf" : "safetensors"; }
+const GgufFile* Checkpoint::gguf() const { return state_->gguf.get(); }
+const Json& Checkpoint::config() const { return state_->config; }
+const Json& Checkpoint::generation_config() const { return state_->generation_config; }
+const std::vector<TensorInfo>& Checkpoint::tensors() const { return state_->tensors; }
+bool Checkpoint::Has(const std::string& name) const { return state_->places.contains(name); }
+
+Tensor Checkpoint::Find(const std::string& name) const {
+  const auto place = state_->places.find(name);
+  if (place == state_->places.end()) return {};
+  if (state_->gguf != nullptr) return state_->gguf->Get(state_->gguf->tensors()[place->second.index].name);
+  return state_->shards[place->second.shard].Get(name);
+}
+
+Tensor Checkpoint::Get(const std::string& name) const {
+  Tensor tensor = Find(name);
+  Require(tensor.defined(), "{}: no tensor \"{}\"", state_->path.string(), name);
+  return tensor;
+}
+
+void Checkpoint::RequireIntact() const {
+  if (state_->gguf != nullptr) state_->gguf->file().RequireIntact();
+  for (const SafetensorsFile& shard : state_->shards) shard.file().RequireIntact();
+}
+
+}  // namespace tessera::weights

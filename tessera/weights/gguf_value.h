@@ -1,0 +1,86 @@
+#pragma once
+// The metadata values of a GGUF file. Strings and arrays are views of the file's bytes, so that a vocabulary of 50,000
+// tokens costs 16 bytes a token; they are valid as long as the file is open.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "tessera/weights/byte_reader.h"
+
+namespace tessera::weights {
+
+// The numbers are the format's own.
+enum class GgufType : uint32_t {
+  kU8 = 0,
+  kI8 = 1,
+  kU16 = 2,
+  kI16 = 3,
+  kU32 = 4,
+  kI32 = 5,
+  kF32 = 6,
+  kBool = 7,
+  kString = 8,
+  kArray = 9,
+  kU64 = 10,
+  kI64 = 11,
+  kF64 = 12,
+};
+std::string_view Name(GgufType type);  // "u8", …, "string", "array"
+
+inline constexpr uint64_t kMaxGgufString = uint64_t{1} << 20;  // bytes
+inline constexpr uint64_t kMaxGgufArray = uint64_t{1} << 26;   // elements
+inline constexpr int kMaxGgufNesting = 8;                      // arrays of arrays of …
+
+class GgufArray;
+
+// A number, a truth value, a string or an array. The accessors throw Error "key: …" when the value is of another kind.
+class GgufValue {
+ public:
+  // Reads a value of that type; throws Error for an unknown type, for a value beyond the limits, and for too few bytes.
+  static GgufValue Read(ByteReader& reader, GgufType type, std::string_view key, int nesting = 0);
+
+  GgufType type() const { return type_; }
+  bool is_string() const { return type_ == GgufType::kString; }
+  bool is_array() const { return type_ == GgufType::kArray; }
+  bool is_integer() const;  // of any width
+  bool is_number() const;   // an integer or a float
+
+  int64_t Integer(std::string_view key) const;  // throws Error also for a u64 beyond 2^63 - 1
+  double Number(std::string_view key) const;    // an f32 as the shortest decimal that reads back as the same f32
+  bool Bool(std::string_view key) const;
+  std::string_view String(std::string_view key) const;
+  const GgufArray& Array(std::string_view key) const;
+
+ private:
+  GgufType type_ = GgufType::kU8;
+  std::variant<int64_t, uint64_t, double, std::string_view, std::vector<GgufArray>> value_;  // arrays: exactly one
+};
+
+// Elements of one type.
+class GgufArray {
+ public:
+  static GgufArray Read(ByteReader& reader, std::string_view key, int nesting);
+
+  GgufType type() const { return type_; }  // of the elements
+  size_t size() const { return size_; }
+  // Element i < size(). Throws Error "key: …" when the elements are of another kind.
+  int64_t Integer(size_t i, std::string_view key) const;
+  double Number(size_t i, std::string_view key) const;
+  std::string_view String(size_t i, std::string_view key) const;
+  const GgufArray& Array(size_t i, std::string_view key) const;
+
+ private:
+  GgufType type_ = GgufType::kU8;
+  size_t size_ = 0;
+  std::string_view bytes_;                 // numbers: as they stand in the file
+  std::vector<std::string_view> strings_;  // of a string array
+  std::vector<GgufArray> arrays_;          // of an array of arrays
+
+  GgufValue Number(size_t i) const;
+};
+
+}  // namespace tessera::weights
