@@ -105,6 +105,14 @@ Tensor Tensor::Borrow(std::shared_ptr<const void> owner, const void* data, const
   return tensor;
 }
 
+Tensor Tensor::Packed(std::shared_ptr<const void> owner, const std::byte* data, int64_t bytes, const Shape& shape,
+                      DType dtype) {
+  Require(bytes > 0, "tensor: a packed weight has {} bytes", bytes);
+  Tensor tensor = Borrow(std::move(owner), data, shape, dtype);
+  tensor.packed_bytes_ = bytes;
+  return tensor;
+}
+
 bool Tensor::contiguous() const {
   int64_t stride = 1;
   for (int i = rank() - 1; i >= 0; --i) {
@@ -125,6 +133,7 @@ void Tensor::RequireDType(DType dtype) const {
 }
 
 void Tensor::RequireContiguous() const {
+  RequireNotPacked();
   Require(contiguous(), "tensor: a view of shape {} is not contiguous; call Contiguous() first", shape_);
 }
 
@@ -137,7 +146,12 @@ Tensor Tensor::Reshape(const Shape& shape) const {
   return view;
 }
 
+void Tensor::RequireNotPacked() const {
+  Require(!packed(), "tensor: the weight of shape {} is packed; call UnpackWeight() first", shape_);
+}
+
 Tensor Tensor::Slice(int axis, int64_t begin, int64_t end) const {
+  RequireNotPacked();
   axis = shape_.Axis(axis);
   Require(0 <= begin && begin <= end && end <= shape_[axis], "slice: [{}, {}) is outside axis {} of {}", begin, end,
           axis, shape_);
@@ -155,6 +169,7 @@ Tensor Tensor::Slice(int axis, int64_t begin, int64_t end) const {
 }
 
 Tensor Tensor::Transpose(int axis_a, int axis_b) const {
+  RequireNotPacked();
   Require(!IsQuantized(dtype_), "transpose: {} is a block format", Name(dtype_));
   const int a = shape_.Axis(axis_a), b = shape_.Axis(axis_b);
   Tensor view = *this;
@@ -168,6 +183,7 @@ Tensor Tensor::Contiguous() const { return contiguous() ? *this : Clone(); }
 
 Tensor Tensor::Clone() const {
   Require(defined(), "clone: the tensor is undefined");
+  RequireNotPacked();
   Tensor copy = Empty(shape_, dtype_);
   if (contiguous()) {
     std::memcpy(copy.data_, data_, static_cast<size_t>(bytes()));

@@ -44,6 +44,11 @@ class Tensor {
   // Values that live elsewhere (a mapped file); `owner` stays alive as long as any tensor uses them. Read only.
   static Tensor Borrow(std::shared_ptr<const void> owner, const void* data, const Shape& shape, DType dtype);
 
+  // A weight whose `bytes` bytes are in the order of kernels/packed_weight.h, not row by row. Shape and dtype keep
+  // their meaning, but the values cannot be seen, sliced or copied here: such a call throws Error.
+  static Tensor Packed(std::shared_ptr<const void> owner, const std::byte* data, int64_t bytes, const Shape& shape,
+                       DType dtype);
+
   bool defined() const { return storage_ != nullptr; }
   explicit operator bool() const { return defined(); }
   const Shape& shape() const { return shape_; }
@@ -54,14 +59,15 @@ class Tensor {
   Device device() const { return Device::kCpu; }
   int64_t stride(int axis) const { return strides_[shape_.Axis(axis)]; }  // in values (plain dtypes)
   bool contiguous() const;
-  int64_t bytes() const { return BytesFor(dtype_, numel()); }  // of the values, were they contiguous
+  bool packed() const { return packed_bytes_ > 0; }
+  int64_t bytes() const { return packed() ? packed_bytes_ : BytesFor(dtype_, numel()); }  // were they contiguous
 
   // The values. Throws Error if T is not the dtype. The span covers numel() values, so it needs a contiguous tensor.
   template <typename T>
   std::span<const T> data() const;
   template <typename T>
   std::span<T> mutable_data();
-  const std::byte* raw() const { return data_; }  // first value, of any dtype
+  const std::byte* raw() const { return data_; }  // first value, of any dtype; the first panel of a packed weight
   std::byte* mutable_raw();                       // throws Error for borrowed storage
   template <typename T>
   T item() const;  // the only value of a tensor with numel() == 1
@@ -84,6 +90,7 @@ class Tensor {
  private:
   std::shared_ptr<const void> storage_;
   std::byte* data_ = nullptr;
+  int64_t packed_bytes_ = 0;  // 0: not packed
   bool writable_ = false;
   DType dtype_ = DType::kF32;
   Shape shape_;
@@ -93,6 +100,7 @@ class Tensor {
   void SetContiguous(const Shape& shape, DType dtype);
   void RequireDType(DType dtype) const;
   void RequireContiguous() const;
+  void RequireNotPacked() const;
 };
 
 template <typename T>

@@ -1,0 +1,33 @@
+#pragma once
+// Products of matrices. Both operands run along their last axis, as rows of activations and rows of a weight do:
+//
+//   y [M, N]     y[i][n] = Σ_k a[i][k] b[n][k]                             y = a bᵀ
+//
+// Any other product is one of these with views: A B = Product(A, B.Transpose(0, 1)).
+
+#include "tessera/core/tensor.h"
+
+namespace tessera::kernels {
+
+enum class ProductPrecision : uint8_t {
+  kFast,   // against block formats, a is rounded to 8 bits a block of 32 where the live kernels multiply integers
+  kExact,  // a keeps its bits; a block format is multiplied by the f32 values that it stands for
+};
+
+// y = a bᵀ in f32 (in f64 if an operand is f64).
+//
+//   a   [M, K]   f32, bf16, f16 or f64, with any strides
+//   b   [N, K]   the same, with any strides; or a block format or a packed weight (kernels/packed_weight.h)
+//
+// Each y[i][n] is one chain of sums in f32 in an order fixed by K and the dtypes alone, so its bits depend neither on
+// M, N and the other rows, nor on threads, nor on whether b is packed. bf16 times bf16 may use the processor's dot
+// product of pairs, which flushes subnormal numbers to zero. A block of a that holds an infinity or NaN makes its row
+// NaN when rounded to 8 bits.
+Tensor Product(const Tensor& a, const Tensor& b, ProductPrecision precision = ProductPrecision::kFast);
+
+namespace reference {
+// The definition in double, from operands of any dtype; f64 [M, N].
+Tensor Product(const Tensor& a, const Tensor& b);
+}  // namespace reference
+
+}  // namespace tessera::kernels

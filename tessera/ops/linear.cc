@@ -1,0 +1,132 @@
+#include "tessera/ops/linear.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "tessera/kernels/matmul.h"
+#include "tessera/kernels/packed_weight.h"
+#include "tessera/ops/differentiable.h"
+
+namespace tessera::ops {
+namespace {
+
+using kernels::Product;
+using kernels::ProductPrecision;
+
+// x [..., K] as [rows, K].
+Tensor AsMatrix(const Tensor& x) { return x.Contiguous().Reshape({x.shape().Without(-1).numel(), x.dim(-1)}); }
+
+bool IsPlain(const Tensor& weight) { return !weight.packed() && !IsQuantized(weight.dtype()); }
+
+// y + bias for each row, in y's dtype (f32 or f64).
+void AddBias(Tensor& y, const Tensor& bias) {
+  const auto add = [&]<typename T>(T) {
+    const Tensor values = bias.To(DTypeOf<T>).Contiguous();
+    const auto b = values.template data<T>();
+    const auto out = y.mutable_data<T>();
+    for (size_t i = 0; i < out.size(); i += b.size()) {
+      for (size_t n = 0; n < b.size(); ++n) out[i + n] += b[n];
+    }
+  };
+  if (bias.numel() == 0) return;
+  y.dtype() == DType::kF64 ? add(double{}) : add(float{});
+}
+
+// Σ over the rows of y [rows, N], in f32 or f64: [N].
+Tensor SumRows(const Tensor& y) {
+  const auto sum_as = [&]<typename T>(T) {
+    Tensor sum = Tensor::Zeros({y.dim(1)}, DTypeOf<T>);
+    const Tensor values = y.To(DTypeOf<T>);
+    const auto in = values.template data<T>();
+    const auto out = sum.mutable_data<T>();
+    for (size_t i = 0; i < in.size(); i += out.size()) {
+      for (size_t n = 0; n < out.size(); ++n) out[n] += in[i + n];
+    }
+    return sum;
+  };
+  return y.dtype() == DType::kF64 ? sum_as(double{}) : sum_as(float{});
+}
+
+// dy W [rows, K] for a weight [N, K] of any kind. Of a block format only `kChunk` rows at a time are ever in f32.
+Tensor TimesWeight(const Tensor& dy, const Tensor& weight) {
+  if (IsPlain(weight)) return Product(dy, weight.Transpose(0, 1));
+  constexpr int64_t kChunk = 256;
+  const int64_t outputs = weight.dim(0), inputs = weight.dim(1);
+  Tensor dx = Tensor::Zeros({dy.dim(0), inputs});
+  for (int64_t begin = 0; begin < outputs; begin += kChunk) {
+    const int64_t end = std::min(outputs, begin + kChunk);
+    Tensor rows = Tensor::Empty({end - begin, inputs});
+    kernels::ReadWeightRows(weight, begin, end, rows.mutable_data<float>());
+    const Tensor part = Product(dy.Slice(1, begin, end), rows.Transpose(0, 1)).To(DType::kF32);
+    const auto term = part.data<float>();
+    const auto sum = dx.mutable_data<float>();
+    for (size_t i = 0; i < sum.size(); ++i) sum[i] += term[i];
+  }
+  return dx;
+}
+
+void Check(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  Require(x.defined() && x.rank() >= 1, "linear: x needs at least one axis");
+  Require(Info(x.dtype()).is_float, "linear: x is {}, it must be f32, bf16, f16 or f64", Name(x.dtype()));
+  Require(weight.defined() && weight.rank() == 2, "linear: weight has shape {}, it must be [N, K]", weight.shape());
+  Require(Info(weight.dtype()).is_float || IsQuantized(weight.dtype()), "linear: weight is {}", Name(weight.dtype()));
+  Require(weight.dim(1) == x.dim(-1), "linear: weight {} takes {} inputs but the last axis of x {} has {}",
+          weight.shape(), weight.dim(1), x.shape(), x.dim(-1));
+  Require(!bias || bias.shape() == Shape{weight.dim(0)},
+          "linear: bias {} must have one value for each row of weight {}", bias.shape(), weight.shape());
+}
+
+}  // namespace
+
+Tensor Linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  return Linear(x, weight, LinearOptions{.bias = bias});
+}
+
+Tensor Linear(const Tensor& x, const Tensor& weight, const LinearOptions& options) {
+  const Tensor& bias = options.bias;
+  Check(x, weight, bias);
+  const ProductPrecision precision =
+      options.precision == LinearPrecision::kExact ? ProductPrecision::kExact : ProductPrecision::kFast;
+  const Tensor rows = AsMatrix(Detach(x)), w = Detach(weight);
+  Tensor y = Product(rows, w, precision);
+  if (bias) AddBias(y, bias);
+  y = y.To(x.dtype()).Reshape(x.shape().With(-1, weight.dim(0)));
+  if (!Tracked(x) && !Tracked(weight) && !(bias && Tracked(bias))) return y;
+
+  std::vector<Tensor> inputs = {x, weight};
+  if (bias) inputs.push_back(bias);
+  const bool wants_x = WantsGradient(x), wants_weight = WantsGradient(weight) && IsPlain(weight);
+  return Differentiable(
+      y, inputs,
+      // dx = dy W,  dW = dyᵀ x,  db = Σ_rows dy
+      [=](const Tensor& gradient) {
+        const Tensor dy = AsMatrix(gradient);
+        std::vector<Tensor> result(bias ? 3 : 2);
+        if (wants_x) result[0] = TimesWeight(dy, w).To(rows.dtype()).Reshape(gradient.shape().With(-1, w.dim(1)));
+        if (wants_weight) result[1] = Product(dy.Transpose(0, 1), rows.Transpose(0, 1)).To(w.dtype());
+        if (bias) result[2] = SumRows(dy).To(bias.dtype());
+        return result;
+      },
+      // ẏ = ẋ Wᵀ + x Ẇᵀ + ḃ
+      [=](std::span<const Tensor> tangents) {
+        Tensor dy = Tensor::Zeros({rows.dim(0), w.dim(0)}, y.dtype() == DType::kF64 ? DType::kF64 : DType::kF32);
+        const auto add = [&](const Tensor& term) {
+          const auto sum_as = [&]<typename T>(T) {
+            const Tensor values = term.To(DTypeOf<T>);
+            const auto in = values.template data<T>();
+            const auto out = dy.mutable_data<T>();
+            for (size_t i = 0; i < out.size(); ++i) out[i] += in[i];
+          };
+          dy.dtype() == DType::kF64 ? sum_as(double{}) : sum_as(float{});
+        };
+        if (tangents[0]) add(Product(AsMatrix(tangents[0]), w, ProductPrecision::kExact));
+        if (tangents[1]) add(Product(rows, tangents[1]));
+        if (bias && tangents[2]) AddBias(dy, tangents[2]);
+        return dy.To(y.dtype()).Reshape(y.shape());
+      });
+}
+
+Tensor PackWeight(const Tensor& weight) { return kernels::PackWeight(Detach(weight)); }
+Tensor UnpackWeight(const Tensor& packed) { return kernels::UnpackWeight(packed); }
+
+}  // namespace tessera::ops

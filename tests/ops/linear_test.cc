@@ -1,0 +1,108 @@
+#include "tessera/ops/linear.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <functional>
+
+#include "tessera/core/random.h"
+#include "tessera/ops/differentiable.h"
+
+namespace tessera::ops {
+namespace {
+
+Tensor RandomTensor(const Shape& shape, uint64_t seed, DType dtype = DType::kF64) {
+  Tensor x = Tensor::Empty(shape, DType::kF64);
+  Random random(seed);
+  for (double& value : x.mutable_data<double>()) value = random.Normal();
+  return x.To(dtype);
+}
+
+double Dot(const Tensor& a, const Tensor& b) {
+  double sum = 0;
+  for (size_t i = 0; i < a.data<double>().size(); ++i) sum += a.data<double>()[i] * b.data<double>()[i];
+  return sum;
+}
+
+// For random directions u and cotangents v: ⟨v, J u⟩ by JVP, by VJP and by central differences agree.
+void ExpectDerivativesAgree(const std::function<Tensor(std::vector<Tensor>)>& op, const std::vector<Tensor>& inputs) {
+  std::vector<Tensor> directions, variables, dual, plus, minus;
+  constexpr double kStep = 1e-5;
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    directions.push_back(RandomTensor(inputs[i].shape(), 900 + i));
+    variables.push_back(Variable(inputs[i]));
+    dual.push_back(WithTangent(inputs[i], directions[i]));
+    for (auto* side : {&plus, &minus}) {
+      Tensor moved = inputs[i].Clone();
+      const double step = side == &plus ? kStep : -kStep;
+      for (size_t k = 0; k < moved.data<double>().size(); ++k)
+        moved.mutable_data<double>()[k] += step * directions[i].data<double>()[k];
+      side->push_back(moved);
+    }
+  }
+  const Tensor y = op(variables);
+  const Tensor v = RandomTensor(y.shape(), 99);
+  const std::vector<Tensor> gradients = VectorJacobian(y, v, variables);
+  double by_vjp = 0;
+  for (size_t i = 0; i < inputs.size(); ++i) by_vjp += Dot(gradients[i], directions[i]);
+  const double by_jvp = Dot(v, Tangent(op(dual)));
+  const double by_difference = (Dot(v, op(plus)) - Dot(v, op(minus))) / (2 * kStep);
+  EXPECT_NEAR(by_vjp, by_jvp, 1e-10 * (1 + std::abs(by_jvp)));
+  EXPECT_NEAR(by_vjp, by_difference, 1e-6 * (1 + std::abs(by_jvp)));
+}
+
+TEST(Linear, AddsTheBiasToEveryRow) {
+  const Tensor x = Tensor::From<float>({1, 2, 3, 4}, {2, 2});
+  const Tensor w = Tensor::From<float>({1, 0, 0, 1, 1, 1}, {3, 2});
+  const Tensor y = Linear(x, w, Tensor::From<float>({10, 20, 30}, {3}));
+  const std::vector<float> expected = {11, 22, 33, 13, 24, 37};
+  EXPECT_TRUE(std::ranges::equal(y.data<float>(), expected));
+}
+
+TEST(Linear, KeepsLeadingAxesAndTheTypeOfX) {
+  const Tensor y = Linear(RandomTensor({2, 3, 5}, 1, DType::kBF16), RandomTensor({4, 5}, 2, DType::kF32));
+  EXPECT_EQ(y.shape(), (Shape{2, 3, 4}));
+  EXPECT_EQ(y.dtype(), DType::kBF16);
+}
+
+TEST(Linear, DerivativesAgree) {
+  ExpectDerivativesAgree([](std::vector<Tensor> v) { return Linear(v[0], v[1], v[2]); },
+                         {RandomTensor({2, 3, 7}, 1), RandomTensor({5, 7}, 2), RandomTensor({5}, 3)});
+}
+
+TEST(Linear, NoRowsGiveNoRowsAndZeroGradients) {
+  const Tensor w = Variable(RandomTensor({4, 5}, 2, DType::kF32));
+  const Tensor y = Linear(Tensor::Zeros({0, 5}), w);
+  EXPECT_EQ(y.shape(), (Shape{0, 4}));
+  const Tensor dw = VectorJacobian(y, Tensor::Zeros({0, 4}), {w})[0];
+  for (float value : dw.data<float>()) EXPECT_EQ(value, 0);
+}
+
+TEST(Linear, WrongShapesAreNamed) {
+  const Tensor x = Tensor::Zeros({2, 4});
+  EXPECT_THROW(Linear(x, Tensor::Zeros({3, 5})), Error);
+  EXPECT_THROW(Linear(x, Tensor::Zeros({4})), Error);
+  EXPECT_THROW(Linear(x, Tensor::Zeros({3, 4}), Tensor::Zeros({4})), Error);
+  EXPECT_THROW(Linear(Tensor::Zeros({2, 4}, DType::kI32), Tensor::Zeros({3, 4})), Error);
+}
+
+TEST(MatMul, MultipliesEachMatrixOfABatch) {
+  const Tensor a = Tensor::From<float>({1, 2, 3, 4}, {2, 1, 2});
+  const Tensor b = Tensor::From<float>({1, 2, 3, 4, 5, 6, 7, 8}, {2, 2, 2});
+  const std::vector<float> expected = {7, 10, 43, 50};
+  EXPECT_TRUE(std::ranges::equal(MatMul(a, b).data<float>(), expected));
+}
+
+TEST(MatMul, DerivativesAgree) {
+  ExpectDerivativesAgree([](std::vector<Tensor> v) { return MatMul(v[0], v[1]); },
+                         {RandomTensor({3, 2, 4, 5}, 1), RandomTensor({3, 2, 5, 6}, 2)});
+}
+
+TEST(MatMul, WrongShapesAreNamed) {
+  EXPECT_THROW(MatMul(Tensor::Zeros({2, 3}), Tensor::Zeros({2, 3})), Error);
+  EXPECT_THROW(MatMul(Tensor::Zeros({2, 3, 4}), Tensor::Zeros({3, 4, 2})), Error);
+  EXPECT_THROW(MatMul(Tensor::Zeros({3, 4}), Tensor::Zeros({4, 2}, DType::kBF16)), Error);
+}
+
+}  // namespace
+}  // namespace tessera::ops
