@@ -6,6 +6,7 @@
 #include "tessera/kernels/quant_blocks.h"
 #include "tessera/kernels/reference/dequantize_blocks.h"
 #include "tessera/kernels/reference/quantize_blocks.h"
+#include "tessera/kernels/reference/quantize_k.h"
 
 namespace tessera::kernels {
 namespace {
@@ -108,7 +109,14 @@ bool CanQuantize(DType dtype) {
     case DType::kQ5_0:
     case DType::kQ5_1:
     case DType::kQ8_0:
+    case DType::kQ2_K:
+    case DType::kQ3_K:
+    case DType::kQ4_K:
+    case DType::kQ5_K:
+    case DType::kQ6_K:
     case DType::kQ8_K:
+    case DType::kIQ4_NL:
+    case DType::kIQ4_XS:
       return true;
     default:
       return false;
@@ -134,13 +142,24 @@ void QuantizeRow(DType dtype, std::span<const float> in, std::byte* row) {
       return QuantizeBlocks<BlockQ5_1>(in, row);
     case DType::kQ8_0:
       return QuantizeBlocks<BlockQ8_0>(in, row);
+    case DType::kQ2_K:
+      return QuantizeBlocks<BlockQ2_K>(in, row);
+    case DType::kQ3_K:
+      return QuantizeBlocks<BlockQ3_K>(in, row);
+    case DType::kQ4_K:
+      return QuantizeBlocks<BlockQ4_K>(in, row);
+    case DType::kQ5_K:
+      return QuantizeBlocks<BlockQ5_K>(in, row);
+    case DType::kQ6_K:
+      return QuantizeBlocks<BlockQ6_K>(in, row);
     case DType::kQ8_K:
       return QuantizeBlocks<BlockQ8_K>(in, row);
+    case DType::kIQ4_NL:
+      return QuantizeBlocks<BlockIQ4_NL>(in, row);
+    case DType::kIQ4_XS:
+      return QuantizeBlocks<BlockIQ4_XS>(in, row);
     default:
-      Fail(
-          "quantize: values cannot be written as {}; choose f32, f16, bf16, q8_0, q4_0, q4_1, q5_0, q5_1, q4_k, q5_k "
-          "or q6_k",
-          Name(dtype));
+      Fail("quantize: values cannot be written as {}; expected f32, f16, bf16 or a block format", Name(dtype));
   }
 }
 
