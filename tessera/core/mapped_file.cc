@@ -38,7 +38,8 @@ Slot* SlotOf(uintptr_t address) {
 void OnBusError(int signal, siginfo_t* info, void* context) {
   const int saved_errno = errno;
   const auto address = reinterpret_cast<uintptr_t>(info->si_addr);
-  if (Slot* slot = SlotOf(address)) {
+  const bool fault = info->si_code > 0;  // not sent by a process
+  if (Slot* slot = fault ? SlotOf(address) : nullptr) {
     const uintptr_t page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
     const uintptr_t begin = address / page * page;
     const size_t length = slot->end.load(std::memory_order_relaxed) - begin;
@@ -54,6 +55,7 @@ void OnBusError(int signal, siginfo_t* info, void* context) {
     return;
   }
   sigaction(SIGBUS, &previous_action, nullptr);  // not ours: the fault repeats and meets what stood here before
+  if (!fault) raise(signal);
 }
 
 void InstallHandlerOnce() {

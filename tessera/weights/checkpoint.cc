@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "tessera/weights/config.h"
 #include "tessera/weights/gguf_names.h"
 #include "tessera/weights/safetensors.h"
 
@@ -34,6 +35,11 @@ Json ReadJsonFile(const fs::path& path, int64_t max_bytes) {
 }
 
 Json ReadIfThere(const fs::path& path) { return fs::exists(path) ? ReadJsonFile(path, kMaxConfig) : Json::object(); }
+
+Json ReadConfig(const fs::path& directory) {
+  const fs::path path = directory / "config.json";
+  return NormalizeConfig(ReadIfThere(path), path.string());
+}
 
 // The shards that an index names, and the shard of each tensor.
 struct ShardIndex {
@@ -139,7 +145,7 @@ void OpenDirectory(const fs::path& directory, State& state) {
     return OpenGguf(ggufs.front(), state);
   }
   state.path = directory;
-  state.config = ReadIfThere(directory / "config.json");
+  state.config = ReadConfig(directory);
   state.generation_config = ReadIfThere(directory / "generation_config.json");
 }
 
@@ -160,7 +166,7 @@ Checkpoint Checkpoint::Open(const fs::path& path) {
   } else {
     OpenSafetensors(path, *state);
     state->path = path;
-    state->config = ReadIfThere(path.parent_path() / "config.json");
+    state->config = ReadConfig(path.parent_path());
     state->generation_config = ReadIfThere(path.parent_path() / "generation_config.json");
   }
   return Checkpoint(std::move(state));

@@ -44,7 +44,7 @@ class Checkpoint {
   // The GGUF file, for its metadata (the tokenizer); null for other formats.
   const GgufFile* gguf() const;
 
-  // config.json as it stands, of either style (weights/config.h reads both); for GGUF the one that
+  // config.json in the style of transformers 5, whichever style the file has (weights/config.h); for GGUF the one that
   // weights/gguf_names.h derives; an empty object if there is none.
   const Json& config() const;
   // generation_config.json as it stands; for GGUF the token ids of the metadata; an empty object if there is none.

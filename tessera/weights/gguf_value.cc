@@ -116,6 +116,17 @@ GgufValue GgufValue::Read(ByteReader& reader, GgufType type, std::string_view ke
   return value;
 }
 
+void GgufValue::Write(std::string& bytes) const {
+  if (is_array()) return Array("").Write(bytes);
+  if (is_string()) return AppendGguf(bytes, String(""));
+  if (type_ == GgufType::kF32) return AppendGguf(bytes, static_cast<float>(std::get<double>(value_)));
+  if (type_ == GgufType::kF64) return AppendGguf(bytes, std::get<double>(value_));
+  // Two's complement, little-endian: the low bytes are the narrower number.
+  const uint64_t bits = std::holds_alternative<uint64_t>(value_) ? std::get<uint64_t>(value_)
+                                                                 : static_cast<uint64_t>(std::get<int64_t>(value_));
+  bytes.append(reinterpret_cast<const char*>(&bits), Width(type_));
+}
+
 bool GgufValue::is_integer() const {
   return (std::holds_alternative<int64_t>(value_) && type_ != GgufType::kBool) ||
          std::holds_alternative<uint64_t>(value_);
@@ -178,6 +189,14 @@ GgufArray GgufArray::Read(ByteReader& reader, std::string_view key, int nesting)
       array.arrays_.push_back(Read(reader, key, nesting + 1));
   }
   return array;
+}
+
+void GgufArray::Write(std::string& bytes) const {
+  AppendGguf(bytes, static_cast<uint32_t>(type_));
+  AppendGguf(bytes, uint64_t{size_});
+  bytes.append(bytes_);
+  for (const std::string_view text : strings_) AppendGguf(bytes, text);
+  for (const GgufArray& array : arrays_) array.Write(bytes);
 }
 
 GgufValue GgufArray::Number(size_t i) const {

@@ -2,10 +2,12 @@
 // The metadata values of a GGUF file. Strings and arrays are views of the file's bytes, so that a vocabulary of 50,000
 // tokens costs 16 bytes a token; they are valid as long as the file is open.
 
+#include <bit>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <variant>
 #include <vector>
 
@@ -35,6 +37,32 @@ inline constexpr uint64_t kMaxGgufString = uint64_t{1} << 20;  // bytes
 inline constexpr uint64_t kMaxGgufArray = uint64_t{1} << 26;   // elements
 inline constexpr int kMaxGgufNesting = 8;                      // arrays of arrays of …
 
+// The GgufType of a C++ type.
+template <typename T>
+inline constexpr GgufType GgufTypeOf = [] {
+  if constexpr (std::is_same_v<T, bool>) return GgufType::kBool;
+  if constexpr (std::is_same_v<T, float>) return GgufType::kF32;
+  if constexpr (std::is_same_v<T, double>) return GgufType::kF64;
+  if constexpr (std::is_convertible_v<T, std::string_view>) return GgufType::kString;
+  constexpr GgufType kSigned[] = {GgufType::kI8, GgufType::kI16, GgufType::kI32, GgufType::kI64};
+  constexpr GgufType kUnsigned[] = {GgufType::kU8, GgufType::kU16, GgufType::kU32, GgufType::kU64};
+  constexpr int kLog2 = std::countr_zero(sizeof(T));
+  return std::is_signed_v<T> ? kSigned[kLog2] : kUnsigned[kLog2];
+}();
+
+// Appends a number's bytes, or a string's length and bytes.
+template <typename T>
+void AppendGguf(std::string& bytes, const T& value) {
+  if constexpr (std::is_convertible_v<T, std::string_view>) {
+    const std::string_view text = value;
+    AppendGguf(bytes, uint64_t{text.size()});
+    bytes.append(text);
+  } else {
+    static_assert(std::is_arithmetic_v<T>);
+    bytes.append(reinterpret_cast<const char*>(&value), sizeof(T));
+  }
+}
+
 class GgufArray;
 
 // A number, a truth value, a string or an array. The accessors throw Error "key: …" when the value is of another kind.
@@ -42,6 +70,9 @@ class GgufValue {
  public:
   // Reads a value of that type; throws Error for an unknown type, for a value beyond the limits, and for too few bytes.
   static GgufValue Read(ByteReader& reader, GgufType type, std::string_view key, int nesting = 0);
+
+  // Appends the value to `bytes` as it stands in a file, without its type.
+  void Write(std::string& bytes) const;
 
   GgufType type() const { return type_; }
   bool is_string() const { return type_ == GgufType::kString; }
@@ -64,6 +95,8 @@ class GgufValue {
 class GgufArray {
  public:
   static GgufArray Read(ByteReader& reader, std::string_view key, int nesting);
+  // Appends the elements' type, their number and the elements, as they stand in a file.
+  void Write(std::string& bytes) const;
 
   GgufType type() const { return type_; }  // of the elements
   size_t size() const { return size_; }
