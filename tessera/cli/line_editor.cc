@@ -1,0 +1,132 @@
+#include "tessera/cli/line_editor.h"
+
+#include <histedit.h>
+#include <langinfo.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include <clocale>
+#include <cstdio>
+#include <cstring>
+#include <string_view>
+
+#include "tessera/cli/interrupt.h"
+
+namespace tessera::cli {
+namespace {
+
+constexpr int kHistorySize = 1000;
+constexpr std::string_view kFence = "\"\"\"";
+
+// Pasted text arrives within a few milliseconds; nobody types the next line that fast.
+bool MoreIsWaiting() {
+  pollfd input{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0};
+  return poll(&input, 1, 10) > 0 && (input.revents & POLLIN) != 0;
+}
+
+// Editing counts columns, so it must know that the terminal speaks UTF-8, also where no locale is set.
+void UseUtf8() {
+  std::setlocale(LC_CTYPE, "");
+  if (std::strcmp(nl_langinfo(CODESET), "UTF-8") != 0) std::setlocale(LC_CTYPE, "C.UTF-8");
+}
+
+}  // namespace
+
+struct LineEditor::State {
+  std::filesystem::path history_file;
+  EditLine* editor = nullptr;
+  History* history = nullptr;
+  HistEvent event = {};
+  std::string prompt;
+
+  static char* Prompt(EditLine* editor) {
+    State* state = nullptr;
+    el_get(editor, EL_CLIENTDATA, &state);
+    return state->prompt.data();
+  }
+};
+
+LineEditor::LineEditor(std::filesystem::path history) : state_(std::make_unique<State>()) {
+  UseUtf8();
+  State& s = *state_;
+  s.history_file = std::move(history);
+  s.history = history_init();
+  ::history(s.history, &s.event, H_SETSIZE, kHistorySize);
+  ::history(s.history, &s.event, H_SETUNIQUE, 1);
+  ::history(s.history, &s.event, H_LOAD, s.history_file.c_str());
+  s.editor = el_init("tessera", stdin, stdout, stderr);
+  el_set(s.editor, EL_CLIENTDATA, &s);
+  el_set(s.editor, EL_PROMPT, State::Prompt);
+  el_set(s.editor, EL_EDITOR, "emacs");
+  el_set(s.editor, EL_HIST, ::history, s.history);
+  el_set(s.editor, EL_BIND, "^R", "em-inc-search-prev", nullptr);
+  el_set(s.editor, EL_BIND, "\\e[3~", "ed-delete-next-char", nullptr);
+  el_set(s.editor, EL_BIND, "\\e[H", "ed-move-to-beg", nullptr);
+  el_set(s.editor, EL_BIND, "\\e[F", "ed-move-to-end", nullptr);
+  el_source(s.editor, nullptr);  // the user's own ~/.editrc
+}
+
+LineEditor::~LineEditor() {
+  el_end(state_->editor);
+  history_end(state_->history);
+}
+
+// One line without its newline; nothing at the end of the input or after Ctrl-C.
+std::optional<std::string> LineEditor::ReadLine(const std::string& prompt) {
+  state_->prompt = prompt;
+  int length = 0;
+  const char* line = el_gets(state_->editor, &length);
+  if (line == nullptr || length <= 0) return std::nullopt;
+  std::string text(line, static_cast<size_t>(length));
+  while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
+  return text;
+}
+
+LineEditor::Result LineEditor::Read(const std::string& prompt) {
+  const InterruptScope interrupt;
+  const std::string continued(prompt.size() >= 4 ? "... " : "");
+  std::string message;
+  bool fenced = false;
+  for (bool first = true;; first = false) {
+    std::optional<std::string> line = ReadLine(first ? prompt : continued);
+    if (interrupt.interrupted()) {
+      el_reset(state_->editor);
+      std::fputs("\n", stdout);
+      return {Outcome::kInterrupted, ""};
+    }
+    if (!line) {
+      if (first) return {Outcome::kEnd, ""};
+      break;
+    }
+    if (first && line->starts_with(kFence)) {
+      fenced = true;
+      line->erase(0, kFence.size());
+    }
+    const bool closes = fenced && line->ends_with(kFence);
+    const bool goes_on = !fenced && line->ends_with('\\');
+    if (closes) line->resize(line->size() - kFence.size());
+    if (goes_on) line->pop_back();
+    if (!message.empty() || !first) message += '\n';
+    message += *line;
+    if (closes || (!fenced && !goes_on && !MoreIsWaiting())) break;
+  }
+  while (!message.empty() && message.back() == '\n') message.pop_back();
+  if (fenced && message.starts_with('\n')) message.erase(0, 1);
+  Remember(message);
+  return {Outcome::kMessage, message};
+}
+
+void LineEditor::Remember(const std::string& message) {
+  if (message.empty()) return;
+  State& s = *state_;
+  std::string entry = message;
+  for (char& c : entry) {
+    if (c == '\n') c = ' ';  // the history file keeps one line an entry
+  }
+  ::history(s.history, &s.event, H_ENTER, entry.c_str());
+  std::error_code ignored;  // a history that cannot be kept is no reason to stop a conversation
+  std::filesystem::create_directories(s.history_file.parent_path(), ignored);
+  ::history(s.history, &s.event, H_SAVE, s.history_file.c_str());
+}
+
+}  // namespace tessera::cli
