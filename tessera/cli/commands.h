@@ -9,6 +9,8 @@ class App;
 
 namespace tessera::cli {
 
+void AddCompletion(CLI::App& program, const Globals& globals);
+void AddManual(CLI::App& program, const Globals& globals);
 void AddVersion(CLI::App& program, const Globals& globals);
 
 }  // namespace tessera::cli

@@ -5,6 +5,8 @@
 #include <exception>
 
 #include "tessera/cli/commands.h"
+#include "tessera/cli/interrupt.h"
+#include "tessera/cli/version.h"
 #include "tessera/core/error.h"
 #include "tessera/core/thread_pool.h"
 
@@ -14,18 +16,23 @@ namespace {
 using AddCommand = void (*)(CLI::App&, const Globals&);
 
 constexpr AddCommand kCommands[] = {
+    AddCompletion,
+    AddManual,
     AddVersion,
 };
 
 }  // namespace
 
 int RunProgram(int argc, char** argv) {
+  InstallInterruptHandler();
   Globals globals;
   CLI::App program{"Tessera: one native engine for mixed-modal transformers", "tessera"};
   program.require_subcommand(1);
   program.fallthrough();
-  program.add_option("-t,--threads", globals.threads, "Threads to use (default: the CPUs this process may run on)");
+  program.add_option("-t,--threads", globals.threads, "Threads to use (default: the CPUs this process may run on)")
+      ->check(CLI::Range(1, 1024));
   program.add_flag("-q,--quiet", globals.quiet, "No progress and no notes on standard error");
+  program.set_version_flag("--version", VersionLine, "Print the version and end");
   program.add_flag("-v,--verbose", globals.verbose, "More notes on standard error");
   program.parse_complete_callback([&] {
     if (globals.threads > 0) SetThreadCount(globals.threads);

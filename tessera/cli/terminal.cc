@@ -1,0 +1,52 @@
+#include "tessera/cli/terminal.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+#include "tessera/core/error.h"
+
+namespace tessera::cli {
+
+bool InputIsTerminal() { return isatty(STDIN_FILENO) != 0; }
+bool OutputIsTerminal() { return isatty(STDOUT_FILENO) != 0; }
+bool ErrorIsTerminal() { return isatty(STDERR_FILENO) != 0; }
+
+bool UseColor() {
+  const char* no_color = std::getenv("NO_COLOR");
+  const char* terminal = std::getenv("TERM");
+  if (no_color != nullptr && *no_color != '\0') return false;  // no-color.org
+  return OutputIsTerminal() && terminal != nullptr && std::strcmp(terminal, "dumb") != 0;
+}
+
+std::string Styled(std::string_view text, Style style) {
+  static const bool color = UseColor();
+  if (!color || style == Style::kPlain) return std::string(text);
+  const char* code = style == Style::kBold ? "1" : style == Style::kDim ? "2" : "1;36";
+  return fmt::format("\x1b[{}m{}\x1b[0m", code, text);
+}
+
+void WriteOutput(std::string_view text) {
+  const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
+  Require(written, "standard output: {}", std::strerror(errno));
+}
+
+std::string ReadAllInput() {
+  constexpr size_t kMost = size_t{64} << 20;
+  std::string text;
+  char buffer[65536];
+  for (;;) {
+    const ssize_t n = read(STDIN_FILENO, buffer, sizeof(buffer));
+    if (n < 0 && errno == EINTR) continue;
+    Require(n >= 0, "standard input: {}", std::strerror(errno));
+    if (n == 0) return text;
+    text.append(buffer, static_cast<size_t>(n));
+    Require(text.size() <= kMost, "standard input: more than {} bytes; a prompt must be shorter", kMost);
+  }
+}
+
+}  // namespace tessera::cli

@@ -1,0 +1,24 @@
+#pragma once
+// What the terminal can show.
+
+#include <string>
+#include <string_view>
+
+namespace tessera::cli {
+
+bool InputIsTerminal();
+bool OutputIsTerminal();
+bool ErrorIsTerminal();
+// Whether colours are wanted: the output is a terminal, and neither NO_COLOR nor TERM=dumb says otherwise.
+bool UseColor();
+
+enum class Style { kPlain, kBold, kDim, kPrompt };
+// `text` in that style where colours are wanted, else as it is.
+std::string Styled(std::string_view text, Style style);
+
+// Writes to standard output at once. Throws Error if it is closed or the disk is full.
+void WriteOutput(std::string_view text);
+// All of standard input. Throws Error beyond 64 MiB.
+std::string ReadAllInput();
+
+}  // namespace tessera::cli
