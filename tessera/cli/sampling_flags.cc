@@ -18,9 +18,9 @@ void ApplyBias(const std::string& text, infer::SamplingOptions& options) {
   float bias = 0;
   const char* const end = text.data() + text.size();
   const auto parsed_bias = std::from_chars(id_end + 1, end, bias);
-  Require(parsed_id.ec == std::errc() && parsed_id.ptr == id_end && parsed_bias.ec == std::errc() &&
-              parsed_bias.ptr == end,
-          "--logit-bias: \"{}\" is not ID=BIAS, for example 42=-1.5 or 42=-inf", text);
+  Require(
+      parsed_id.ec == std::errc() && parsed_id.ptr == id_end && parsed_bias.ec == std::errc() && parsed_bias.ptr == end,
+      "--logit-bias: \"{}\" is not ID=BIAS, for example 42=-1.5 or 42=-inf", text);
   options.logit_bias[id] = bias;
 }
 

@@ -9,7 +9,9 @@
 #include "tessera/core/json.h"
 #include "tessera/infer/sampling.h"
 
-namespace CLI { class App; }
+namespace CLI {
+class App;
+}
 
 namespace tessera::cli {
 

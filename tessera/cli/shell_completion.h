@@ -4,7 +4,9 @@
 #include <string>
 #include <string_view>
 
-namespace CLI { class App; }
+namespace CLI {
+class App;
+}
 
 namespace tessera::cli {
 

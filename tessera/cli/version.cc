@@ -19,16 +19,15 @@ std::string VersionLine() {
 }
 
 void AddVersion(CLI::App& program, const Globals&) {
-  CLI::App* command =
-      program.add_subcommand("version", "Print the version, the compiler and the live instruction set");
+  CLI::App* command = program.add_subcommand("version", "Print the version, the compiler and the live instruction set");
   const auto json = std::make_shared<bool>(false);
   command->add_flag("--json", *json, "As one JSON object");
   command->callback([json] {
     if (!*json) return fmt::print("{}\n", VersionLine());
     Json supported = Json::array();
     for (const Isa isa : SupportedIsas()) supported.push_back(Name(isa));
-    const Json object = {{"version", kVersion},    {"commit", kCommit},           {"compiler", kCompiler},
-                         {"build", kBuildType},    {"isa", Name(LiveIsa())},      {"isas", supported},
+    const Json object = {{"version", kVersion},     {"commit", kCommit},      {"compiler", kCompiler},
+                         {"build", kBuildType},     {"isa", Name(LiveIsa())}, {"isas", supported},
                          {"threads", ThreadCount()}};
     fmt::print("{}\n", object.dump());
   });

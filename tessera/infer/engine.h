@@ -31,12 +31,12 @@ namespace tessera::infer {
 using RequestId = int64_t;
 
 struct Request {
-  std::vector<int32_t> prompt;           // at least one token
-  int64_t max_tokens = -1;               // of the answer; -1: as many as the context holds
-  std::vector<int32_t> stop_ids;         // any of them ends the answer (the model's eos_ids come from its summary)
-  bool ignore_eos = false;               // go on after the model's own eos_ids
+  std::vector<int32_t> prompt;    // at least one token
+  int64_t max_tokens = -1;        // of the answer; -1: as many as the context holds
+  std::vector<int32_t> stop_ids;  // any of them ends the answer (the model's eos_ids come from its summary)
+  bool ignore_eos = false;        // go on after the model's own eos_ids
   SamplingOptions sampling;
-  std::unique_ptr<Strategy> strategy;    // none: plain decoding
+  std::unique_ptr<Strategy> strategy;  // none: plain decoding
 };
 
 enum class FinishReason : uint8_t { kNone, kStop, kLength, kContext };  // running; stop token; max_tokens; context full
@@ -48,8 +48,8 @@ struct TokenEvent {
 };
 
 struct EngineStats {
-  int64_t prompt_tokens = 0;      // computed
-  int64_t shared_tokens = 0;      // found in the cache instead
+  int64_t prompt_tokens = 0;  // computed
+  int64_t shared_tokens = 0;  // found in the cache instead
   int64_t answer_tokens = 0;
   int64_t passes = 0;
   int64_t guessed = 0, confirmed = 0;  // by strategies
@@ -62,11 +62,11 @@ struct EngineStats {
 using LogitsObserver = std::function<void(RequestId id, int64_t position, std::span<const float> logits)>;
 
 struct EngineOptions {
-  int64_t context = 0;            // longest sequence, prompt and answer; 0: what the model was made for
-  int64_t cache_tokens = 0;       // room of the cache for all sequences together; 0: one context
+  int64_t context = 0;              // longest sequence, prompt and answer; 0: what the model was made for
+  int64_t cache_tokens = 0;         // room of the cache for all sequences together; 0: one context
   DType cache_dtype = DType::kF16;  // f32, bf16, f16 or q8_0
-  int64_t chunk_tokens = 512;     // rows of one pass at most
-  int64_t max_sequences = 64;     // answering at once; others wait
+  int64_t chunk_tokens = 512;       // rows of one pass at most
+  int64_t max_sequences = 64;       // answering at once; others wait
   LogitsObserver observe_logits;
 };
 

@@ -57,8 +57,10 @@ void Exchange(std::string_view pending, Pipe& in, Pipe& out, Pipe& err, ProgramR
     for (const size_t i : {size_t{1}, size_t{2}}) {
       if (ends[i].fd < 0 || ends[i].revents == 0) continue;
       const ssize_t n = read(ends[i].fd, buffer, sizeof(buffer));
-      if (n > 0) (i == 1 ? result.out : result.err).append(buffer, static_cast<size_t>(n));
-      else close(std::exchange(ends[i].fd, -1));
+      if (n > 0)
+        (i == 1 ? result.out : result.err).append(buffer, static_cast<size_t>(n));
+      else
+        close(std::exchange(ends[i].fd, -1));
     }
   }
   if (ends[0].fd >= 0) close(in.write_end);

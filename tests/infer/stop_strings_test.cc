@@ -45,7 +45,9 @@ TEST(StopStrings, EveryCutOfATextGivesTheSame) {
   const std::string text = "aababaabab|tail";
   for (size_t cut = 0; cut <= text.size(); ++cut) {
     StopStrings stop({"ab|", "zzz"});
-    const std::string shown = stop.Push(text.substr(0, cut)) + stop.Push(text.substr(cut)) + stop.Flush();
+    std::string shown = stop.Push(text.substr(0, cut));
+    shown += stop.Push(text.substr(cut));
+    shown += stop.Flush();
     EXPECT_EQ(shown, "aababaab") << "cut at " << cut;
   }
 }
