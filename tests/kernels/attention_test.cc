@@ -1,0 +1,177 @@
+#include "tessera/kernels/attention.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "kernels/attention_cases.h"
+#include "kernels/for_each_isa.h"
+#include "tessera/kernels/attention_mask.h"
+
+namespace tessera::kernels {
+namespace {
+
+double MostDifference(const Tensor& a, const Tensor& b) {
+  const Tensor x = a.To(DType::kF64), y = b.To(DType::kF64);
+  double most = 0;
+  for (size_t i = 0; i < x.data<double>().size(); ++i) {
+    const double difference = std::abs(x.data<double>()[i] - y.data<double>()[i]);
+    if (std::isnan(difference)) return std::numeric_limits<double>::infinity();
+    most = std::max(most, difference);
+  }
+  return most;
+}
+
+double Largest(const Tensor& x) { return MostDifference(x, Tensor::Zeros(x.shape(), x.dtype())); }
+
+AttentionOperands Wide(const AttentionOperands& x) {
+  const auto wide = [](const Tensor& t) { return t ? t.To(DType::kF64) : t; };
+  return {wide(x.q), wide(x.k), wide(x.v), wide(x.sinks)};
+}
+
+// Every step of the plain formula rounded to T, sums in f32: S, P and O as a framework without a fused kernel has them.
+template <typename T>
+Tensor PlainFormula(const AttentionOperands& x, const AttentionSpec& spec) {
+  const auto rounded = [](float value) { return static_cast<float>(T(value)); };
+  const Tensor q = x.q.To(DType::kF32), k = x.k.To(DType::kF32), v = x.v.To(DType::kF32);
+  const Tensor sinks = x.sinks ? x.sinks.To(DType::kF32) : Tensor();
+  const int64_t heads = q.dim(1), kv_heads = k.dim(1), dim = q.dim(2), value_dim = v.dim(2);
+  Tensor o = Tensor::Zeros({q.dim(0), heads, value_dim});
+  const float *q_data = q.data<float>().data(), *k_data = k.data<float>().data(), *v_data = v.data<float>().data();
+  float* o_data = o.mutable_data<float>().data();
+  int64_t first_query = 0, first_key = 0;
+  for (const AttentionSequence& sequence : spec.pattern.sequences) {
+    const AttentionMask mask(spec.pattern, sequence);
+    for (int64_t i = 0; i < sequence.query_count * heads; ++i) {
+      const int64_t query = i / heads, h = i % heads, g = h / (heads / kv_heads);
+      const KeyRange range = mask.Range(query);
+      if (range.begin >= range.end) continue;
+      std::vector<float> p;
+      const std::vector<int64_t> path = mask.is_tree() ? mask.Path(query) : std::vector<int64_t>();
+      std::vector<int64_t> keys;
+      float most = sinks ? sinks.data<float>()[static_cast<size_t>(h)] : -std::numeric_limits<float>::infinity();
+      for (int64_t t = range.begin; t < range.end; ++t) {
+        const bool own = mask.is_tree() && t >= mask.prefix();
+        keys.push_back(first_key + (own ? path[static_cast<size_t>(t - mask.prefix())] : t));
+        float s = 0;
+        for (int64_t d = 0; d < dim; ++d)
+          s += q_data[((first_query + query) * heads + h) * dim + d] * k_data[(keys.back() * kv_heads + g) * dim + d];
+        s = rounded(rounded(s) * spec.scale);
+        p.push_back(spec.softcap > 0 ? rounded(spec.softcap * std::tanh(s / spec.softcap)) : s);
+        most = std::max(most, p.back());
+      }
+      float sum = sinks ? std::exp(sinks.data<float>()[static_cast<size_t>(h)] - most) : 0;
+      for (float& s : p) sum += s = std::exp(s - most);
+      for (int64_t d = 0; d < value_dim; ++d) {
+        float total = 0;
+        for (size_t j = 0; j < p.size(); ++j)
+          total += rounded(p[j] / sum) * v_data[(keys[j] * kv_heads + g) * value_dim + d];
+        o_data[((first_query + query) * heads + h) * value_dim + d] = total;
+      }
+    }
+    first_query += sequence.query_count, first_key += sequence.key_count;
+  }
+  return o.To(DTypeOf<T>);
+}
+
+double Epsilon(DType dtype) { return dtype == DType::kF32 ? 0x1p-23 : dtype == DType::kF16 ? 0x1p-10 : 0x1p-7; }
+
+// The exact result for operands of one dtype, and what the plain formula's error allows.
+struct Expected {
+  AttentionOperands x;
+  AttentionResult exact;
+  double tolerance;
+};
+
+template <typename T>
+Expected Expect(const AttentionCase& c) {
+  Expected e{c.Operands(7, DTypeOf<T>), {}, 0};
+  e.exact = reference::Attention(Wide(e.x), c.Spec());
+  const double plain = MostDifference(PlainFormula<T>(e.x, c.Spec()), e.exact.o);
+  e.tolerance = 2 * plain + Epsilon(DTypeOf<T>) * Largest(e.exact.o);
+  return e;
+}
+
+TEST(FlashAttention, ErrsAtMostTwiceAsMuchAsThePlainFormula) {
+  for (const AttentionCase& c : AttentionCases()) {
+    for (const Expected& e : {Expect<float>(c), Expect<BFloat16>(c), Expect<Float16>(c)}) {
+      ForEachIsa([&](Isa) {
+        const AttentionResult got = Attention(e.x, c.Spec());
+        EXPECT_LE(MostDifference(got.o, e.exact.o), e.tolerance) << c.name;
+        for (size_t i = 0; i < e.exact.lse.data<double>().size(); ++i) {
+          const double l = e.exact.lse.data<double>()[i], g = static_cast<double>(got.lse.data<float>()[i]);
+          EXPECT_TRUE(g == l || std::abs(g - l) < 1e-5) << c.name << " " << g << " " << l;
+        }
+      });
+    }
+  }
+}
+
+TEST(FlashAttention, EveryLengthAroundATileMatchesTheTextbook) {
+  for (int64_t keys = 1; keys <= 140; ++keys) {
+    const AttentionCase c{"length",     OneSequence(std::min<int64_t>(keys, 1 + keys % 9), keys), 2, 1, 1 + keys % 37,
+                          1 + keys % 19};
+    const AttentionOperands x = c.Operands(static_cast<uint32_t>(keys));
+    EXPECT_LT(MostDifference(Attention(x, c.Spec()).o, reference::Attention(x, c.Spec()).o), 3e-6) << keys;
+  }
+}
+
+TEST(FlashAttention, ExtremeScoresNeitherOverflowNorLoseTheLargest) {
+  ForEachIsa([](Isa) {
+    const AttentionCase c{"extreme", OneSequence(40, 80), 2, 1, 16, 8};
+    AttentionOperands x = c.Operands(3);
+    for (float& value : x.q.mutable_data<float>()) value *= 1e4f;
+    const AttentionResult got = Attention(x, c.Spec()), exact = reference::Attention(x, c.Spec());
+    EXPECT_LT(MostDifference(got.o, exact.o), 0.05);  // a score of 4e4 has an error of 4e4 · 2⁻²⁴ · a few
+    EXPECT_TRUE(std::isfinite(Largest(got.o)));
+  });
+}
+
+// What the mask hides contributes nothing, NaN and infinity included; what is seen spreads to the rows that see it.
+TEST(FlashAttention, HiddenNanChangesNoBitAndSeenNanSpreads) {
+  ForEachIsa([](Isa) {
+    const AttentionCase c{"nan", OneSequence(100, 100), 2, 1, 16, 24};
+    const AttentionOperands x = c.Operands(11);
+    const Tensor clean = Attention(x, c.Spec()).o;
+    for (const float poison : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+      for (int64_t bad : {0, 17, 63, 64, 99}) {
+        AttentionOperands y{x.q, x.k.Clone(), x.v.Clone(), {}};
+        for (int64_t d = 0; d < 16; ++d) y.k.mutable_data<float>()[static_cast<size_t>(bad * 16 + d)] = poison;
+        for (int64_t d = 0; d < 24; ++d) y.v.mutable_data<float>()[static_cast<size_t>(bad * 24 + d)] = poison;
+        const Tensor o = Attention(y, c.Spec()).o;
+        const size_t before = static_cast<size_t>(bad * 2 * 24);
+        EXPECT_EQ(std::memcmp(o.raw(), clean.raw(), before * sizeof(float)), 0) << bad;
+        for (size_t i = before; i < o.data<float>().size(); ++i) {
+          ASSERT_FALSE(std::isnan(poison) && !std::isnan(o.data<float>()[i])) << bad << " " << i;
+        }
+      }
+    }
+  });
+}
+
+TEST(FlashAttention, InfiniteValueIsInfiniteWhereItHasWeight) {
+  ForEachIsa([](Isa) {
+    const AttentionCase c{"infinity", OneSequence(3, 3), 1, 1, 4, 4};
+    AttentionOperands x = c.Operands(5);
+    x.v.mutable_data<float>()[4] = std::numeric_limits<float>::infinity();  // key 1, value 0
+    const Tensor o = Attention(x, c.Spec()).o;
+    EXPECT_TRUE(std::isfinite(o.data<float>()[0]));
+    EXPECT_EQ(o.data<float>()[4], std::numeric_limits<float>::infinity());
+    EXPECT_EQ(o.data<float>()[8], std::numeric_limits<float>::infinity());
+    EXPECT_TRUE(std::isfinite(o.data<float>()[5]));
+  });
+}
+
+TEST(FlashAttention, ScoreOfMinusInfinityHasNoWeight) {
+  const float inf = std::numeric_limits<float>::infinity();
+  const Tensor q = Tensor::From<float>({1, 1}, {2, 1, 1}), k = Tensor::From<float>({-inf, 0}, {2, 1, 1});
+  const Tensor v = Tensor::From<float>({3, 5}, {2, 1, 1});
+  const Tensor o = Attention({q, k, v, {}}, {OneSequence(2, 2), 1, 0}).o;
+  EXPECT_TRUE(std::isnan(o.data<float>()[0]));  // softmax of nothing but -inf
+  EXPECT_EQ(o.data<float>()[1], 5);
+}
+
+}  // namespace
+}  // namespace tessera::kernels
