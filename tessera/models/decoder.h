@@ -1,0 +1,70 @@
+#pragma once
+// The frame around a family's blocks, in Hugging Face's names: model.embed_tokens, model.layers.N, model.norm, lm_head.
+//
+//   x = E[ids];  x = Block_N(x) for each layer;  logits = RMSNorm(x) Wᵀ, W = lm_head or, tied, E
+//
+// Block(Scope, Config, Rope, layer) makes a layer; block(x, LayerContext) applies it. Config is a DecoderConfig.
+
+#include <utility>
+#include <vector>
+
+#include "tessera/models/decoder_config.h"
+#include "tessera/models/language_model.h"
+#include "tessera/nn/attention.h"
+#include "tessera/nn/embedding.h"
+#include "tessera/nn/linear.h"
+#include "tessera/nn/norm.h"
+#include "tessera/ops/elementwise.h"
+
+namespace tessera::models {
+
+template <typename Block, typename Config>
+class Decoder : public LanguageModel {
+ public:
+  Decoder(ModelSummary summary, const Config& c, const ModelSource& source, const nn::LoadOptions& options)
+      : parameters_(source.find, options),
+        summary_(std::move(summary)),
+        rope_(c.rope, c.rotary_layout),
+        embed_(model_ / "embed_tokens", c.vocab, c.hidden),
+        blocks_(Blocks(model_ / "layers", c, rope_)),
+        norm_(model_ / "norm", c.hidden, c.norm_eps),
+        head_(c.tied ? model_ / "embed_tokens" : nn::Scope(parameters_, "lm_head"), {.in = c.hidden, .out = c.vocab}) {}
+
+  const ModelSummary& summary() const override { return summary_; }
+  nn::Parameters& parameters() override { return parameters_; }
+
+  Tensor Embed(const Tensor& ids) const override { return embed_(ids); }
+
+  Tensor Hidden(const Tensor& x, const nn::Context& context, const LayerObserver& observer) const override {
+    nn::CheckContext(context, x.dim(0), summary_.layers());
+    const nn::RotaryTables rotary = rope_.Tables(context);
+    nn::Context sliding = context;
+    Tensor y = x;
+    for (size_t i = 0; i < blocks_.size(); ++i) {
+      sliding.pattern.window = summary_.kv[i].window;
+      y = blocks_[i](y, {.pass = summary_.kv[i].window > 0 ? sliding : context, .rotary = rotary});
+      if (observer) observer(static_cast<int64_t>(i), y);
+    }
+    return norm_(y);
+  }
+
+  Tensor Logits(const Tensor& hidden) const override { return head_(ops::Cast(hidden, DType::kF32)); }
+
+ private:
+  static std::vector<Block> Blocks(const nn::Scope& s, const Config& c, const nn::Rope& rope) {
+    std::vector<Block> blocks;
+    for (int64_t layer = 0; layer < c.layers; ++layer) blocks.emplace_back(s / layer, c, rope, layer);
+    return blocks;
+  }
+
+  nn::Parameters parameters_;
+  nn::Scope model_{parameters_, "model"};
+  ModelSummary summary_;
+  nn::Rope rope_;
+  nn::Embedding embed_;
+  std::vector<Block> blocks_;
+  nn::RmsNorm norm_;
+  nn::Linear head_;
+};
+
+}  // namespace tessera::models

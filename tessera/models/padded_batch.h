@@ -1,0 +1,34 @@
+#pragma once
+// One pass over a rectangular batch, as other frameworks feed it: how models are compared, and how their gradients are
+// looked at. Inside, padding does not exist: the rows that the mask keeps become ragged sequences, and results are
+// spread over [B, T] again with zeros elsewhere.
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tessera/models/language_model.h"
+
+namespace tessera::models {
+
+struct PaddedBatch {
+  Tensor input_ids;       // i64 or i32 [B, T]
+  Tensor attention_mask;  // [B, T] of any whole-number dtype or bool: 0 hides a row; undefined: every row counts
+  Tensor position_ids;    // i64 or i32 [B, T]; undefined: a row's number among the kept ones of its sequence
+  Tensor labels;          // i64 or i32 [B, T]; undefined: no loss. The row at t is asked for labels[b, t + 1];
+                          // -100 asks for nothing, and a hidden row is asked for nothing
+};
+
+using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
+
+// f32 results: "logits" [B, T, V]; "hidden.embed", "hidden.layerN" (the output of decoder layer N) and
+// "hidden.final_norm" [B, T, C]; with labels "loss" [1], the mean cross-entropy of the labels asked for.
+// Throws Error that names the tensor for a wrong dtype or shape, a negative position, an id or label outside the
+// vocabulary, or labels that ask for nothing.
+NamedTensors RunForward(const LanguageModel& model, const PaddedBatch& batch);
+
+// The same, and "grad.NAME" for every weight under the checkpoint's own name: d loss / d weight. Labels are needed, and
+// a model loaded with f32 weights, not packed; the model's weights become variables.
+NamedTensors RunGradient(LanguageModel& model, const PaddedBatch& batch);
+
+}  // namespace tessera::models

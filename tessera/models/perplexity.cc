@@ -1,0 +1,75 @@
+#include "tessera/models/perplexity.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "tessera/core/thread_pool.h"
+
+namespace tessera::models {
+namespace {
+
+// Logits of this many rows are held at once: 64 rows of 150,000 scores are 38 MB.
+constexpr int64_t kRowsAtOnce = 64;
+
+// ln softmax(logits)[label], summed in double in a fixed order.
+float LogProbability(std::span<const float> logits, int64_t label) {
+  const double greatest = *std::ranges::max_element(logits);
+  double sum = 0;
+  for (const float logit : logits) sum += std::exp(static_cast<double>(logit) - greatest);
+  return static_cast<float>(logits[static_cast<size_t>(label)] - greatest - std::log(sum));
+}
+
+// The log-probabilities of tokens[from], tokens[from + 1], … given those before them in the window.
+void ScoreWindow(const LanguageModel& model, std::span<const int64_t> tokens, int64_t from,
+                 std::vector<float>& scores) {
+  const std::array<int64_t, 1> length{std::ssize(tokens) - 1};  // the last token foretells nothing
+  const Tensor ids = Tensor::From<int64_t>({tokens.begin(), tokens.end() - 1}, {length[0]});
+  const Tensor hidden = model.Hidden(model.Embed(ids), nn::PlainContext(length));
+  for (int64_t row = from - 1; row < length[0]; row += kRowsAtOnce) {
+    const int64_t count = std::min(kRowsAtOnce, length[0] - row);
+    const Tensor logits = model.Logits(hidden.Slice(0, row, row + count).Contiguous());
+    const auto values = logits.data<float>();
+    const auto vocab = static_cast<size_t>(logits.dim(1));
+    const size_t first = scores.size();
+    scores.resize(first + static_cast<size_t>(count));
+    ParallelFor(count, [&](int64_t i) {
+      const auto index = static_cast<size_t>(i);
+      scores[first + index] =
+          LogProbability(values.subspan(index * vocab, vocab), tokens[static_cast<size_t>(row + i) + 1]);
+    });
+  }
+}
+
+}  // namespace
+
+PerplexityResult MeasurePerplexity(const LanguageModel& model, std::span<const int64_t> tokens,
+                                   const PerplexityOptions& options) {
+  const int64_t count = std::ssize(tokens), window = options.window, stride = options.stride;
+  Require(count >= 2, "perplexity: the text has {} tokens, it needs at least 2", count);
+  Require(window >= 2, "perplexity: a window of {} tokens; it needs at least 2", window);
+  Require(stride >= 1 && stride < window,
+          "perplexity: the stride is {}, it must be at least 1 and less than the window's {}", stride, window);
+  for (const int64_t id : tokens)
+    Require(id >= 0 && id < model.summary().vocab, "perplexity: token {} is outside the model's vocabulary of {}", id,
+            model.summary().vocab);
+  PerplexityResult result;
+  for (int64_t end = std::min(window, count), scored = 1;; end = std::min(end + stride, count)) {
+    const int64_t begin = std::max<int64_t>(0, end - window);
+    ScoreWindow(model, tokens.subspan(static_cast<size_t>(begin), static_cast<size_t>(end - begin)), scored - begin,
+                result.log_probabilities);
+    scored = end;
+    if (options.progress) options.progress(scored - 1, count - 1);
+    if (end == count) break;
+  }
+  const double n = static_cast<double>(count - 1);
+  double sum = 0, squares = 0;
+  for (const float p : result.log_probabilities) sum -= p;
+  result.mean_nll = sum / n;
+  for (const float p : result.log_probabilities) squares += (-p - result.mean_nll) * (-p - result.mean_nll);
+  result.perplexity = std::exp(result.mean_nll);
+  result.standard_error = n > 1 ? result.perplexity * std::sqrt(squares / (n - 1) / n) : 0;
+  return result;
+}
+
+}  // namespace tessera::models

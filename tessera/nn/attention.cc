@@ -1,0 +1,33 @@
+#include "tessera/nn/attention.h"
+
+#include "tessera/ops/differentiable.h"
+#include "tessera/ops/view.h"
+
+namespace tessera::nn {
+
+Tensor AttendInContext(const Tensor& q, const Tensor& k, const Tensor& v, const Context& context, int64_t layer,
+                       const ops::AttendOptions& options) {
+  if (!context.cache) return ops::Attend(q, k, v, context.pattern, options);
+  Require(!ops::Tracked(k) && !ops::Tracked(v), "attention: keys in a cache have no derivatives; run without a cache");
+  const kernels::KvPages& pages = context.cache->layers[static_cast<size_t>(layer)];
+  kernels::StoreKv(pages, context.cache->slots, k, v);
+  return ops::AttendPaged(q, pages, context.pattern, options);
+}
+
+GroupedAttention::GroupedAttention(const Scope& s, const GroupedAttentionShape& shape, const Rope& rope)
+    : shape_(shape),
+      rope_(rope),
+      q_(s / "q_proj", {.in = shape.hidden, .out = shape.heads * shape.head_dim, .bias = shape.qkv_bias}),
+      k_(s / "k_proj", {.in = shape.hidden, .out = shape.kv_heads * shape.head_dim, .bias = shape.qkv_bias}),
+      v_(s / "v_proj", {.in = shape.hidden, .out = shape.kv_heads * shape.head_dim, .bias = shape.qkv_bias}),
+      o_(s / "o_proj", {.in = shape.heads * shape.head_dim, .out = shape.hidden, .bias = shape.out_bias}) {}
+
+Tensor GroupedAttention::operator()(const Tensor& x, const LayerContext& context) const {
+  const int64_t T = x.dim(0), H = shape_.heads, G = shape_.kv_heads, D = shape_.head_dim;
+  const Tensor q = rope_.Turn(ops::Reshape(q_(x), {T, H, D}), context.rotary);
+  const Tensor k = rope_.Turn(ops::Reshape(k_(x), {T, G, D}), context.rotary);
+  const Tensor v = ops::Reshape(v_(x), {T, G, D});
+  return o_(ops::Reshape(AttendInContext(q, k, v, context.pass, shape_.layer), {T, H * D}));
+}
+
+}  // namespace tessera::nn

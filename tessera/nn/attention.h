@@ -1,0 +1,40 @@
+#pragma once
+// Grouped-query attention with rotary positions: H query heads share G key and value heads (Ainslie et al. 2023).
+//
+//   q = rope(W_q x), k = rope(W_k x), v = W_v x;  y = W_o · softmax(q kᵀ / √D + mask) v
+
+#include "tessera/nn/linear.h"
+#include "tessera/nn/rotary.h"
+#include "tessera/ops/attention.h"
+
+namespace tessera::nn {
+
+// What a layer's attention is given besides its input.
+struct LayerContext {
+  const Context& pass;
+  const RotaryTables& rotary;
+};
+
+// Attention over the keys of this pass, or over the cache's pages of `layer` after storing k and v there.
+//   q [T, H, D], k [T, G, D], v [T, G, Dv] -> [T, H, Dv]
+Tensor AttendInContext(const Tensor& q, const Tensor& k, const Tensor& v, const Context& context, int64_t layer,
+                       const ops::AttendOptions& options = {});
+
+struct GroupedAttentionShape {
+  int64_t hidden = 0, heads = 0, kv_heads = 0, head_dim = 0;  // C, H, G, D
+  bool qkv_bias = false, out_bias = false;
+  int64_t layer = 0;  // whose pages of the cache are used
+};
+
+class GroupedAttention {
+ public:
+  GroupedAttention(const Scope& s, const GroupedAttentionShape& shape, const Rope& rope);
+  Tensor operator()(const Tensor& x, const LayerContext& context) const;  // [T, C] -> [T, C]
+
+ private:
+  GroupedAttentionShape shape_;
+  Rope rope_;
+  Linear q_, k_, v_, o_;
+};
+
+}  // namespace tessera::nn

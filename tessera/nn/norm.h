@@ -1,0 +1,35 @@
+#pragma once
+// Normalisation of each row as a part of a model.
+
+#include "tessera/nn/parameters.h"
+#include "tessera/ops/norm.h"
+
+namespace tessera::nn {
+
+// y = x / sqrt(mean(x²) + eps) · weight
+class RmsNorm {
+ public:
+  RmsNorm(const Scope& s, int64_t width, float eps) : weight_(s.Vector("weight", {width})), eps_(eps) {}
+  Tensor operator()(const Tensor& x) const { return ops::RmsNorm(x, *weight_, eps_); }  // [..., width]
+
+ private:
+  Parameter weight_;
+  float eps_;
+};
+
+// y = (x - mean(x)) / sqrt(var(x) + eps) · weight + bias; the bias only where the checkpoint has one.
+class LayerNorm {
+ public:
+  LayerNorm(const Scope& s, int64_t width, float eps) : weight_(s.Vector("weight", {width})), eps_(eps) {
+    if (s.Has("bias")) bias_ = s.Vector("bias", {width});
+  }
+  Tensor operator()(const Tensor& x) const {  // [..., width]
+    return ops::LayerNorm(x, *weight_, bias_ ? *bias_ : Tensor(), eps_);
+  }
+
+ private:
+  Parameter weight_, bias_;
+  float eps_;
+};
+
+}  // namespace tessera::nn

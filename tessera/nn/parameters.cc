@@ -1,0 +1,123 @@
+#include "tessera/nn/parameters.h"
+
+#include <fmt/format.h>
+
+#include "tessera/ops/differentiable.h"
+#include "tessera/weights/quantize_blocks.h"
+
+namespace tessera::nn {
+namespace {
+
+Tensor Convert(const Tensor& value, DType dtype) {
+  if (value.dtype() == dtype) return value;
+  return (IsQuantized(value.dtype()) ? weights::Dequantize(value) : value).To(dtype);
+}
+
+void RequireComputable(DType dtype, std::string_view what) {
+  Require(dtype == DType::kF32 || dtype == DType::kBF16, "model: {} of dtype {}; choose f32 or bf16", what,
+          Name(dtype));
+}
+
+}  // namespace
+
+Parameters::Parameters(Find find, const LoadOptions& options) : find_(std::move(find)), options_(options) {
+  RequireComputable(options.activations, "activations");
+  if (options.weights) RequireComputable(*options.weights, "weights");
+}
+
+bool Parameters::Has(const std::string& name) const { return by_name_.contains(name) || find_(name).defined(); }
+
+Parameters::Entry& Parameters::Load(const std::string& name, const Shape& shape) {
+  if (const auto found = by_name_.find(name); found != by_name_.end()) {
+    Require(found->second->shape == shape,
+            "model: tensor \"{}\" is used as {} and as {}; the config contradicts itself", name, found->second->shape,
+            shape);
+    return *found->second;
+  }
+  const Tensor value = find_(name);
+  Require(
+      value.defined(),
+      "model: tensor \"{}\" {} is missing from the checkpoint. Is a file of it absent, or does config.json belong to "
+      "another model?",
+      name, shape);
+  Require(value.shape() == shape,
+          "model: tensor \"{}\" has shape {} but the config asks for {}. Does config.json belong to another model?",
+          name, value.shape(), shape);
+  Require(Info(value.dtype()).is_float || IsQuantized(value.dtype()),
+          "model: tensor \"{}\" has dtype {}, which holds no weights", name, tessera::Name(value.dtype()));
+  Entry& entry = entries_.emplace_back(Entry{value, shape});
+  by_name_.emplace(name, &entry);
+  names_.push_back(name);
+  return entry;
+}
+
+Parameter Parameters::Vector(const std::string& name, const Shape& shape) {
+  Entry& entry = Load(name, shape);
+  entry.value = Convert(entry.value, options_.activations);
+  return Parameter(&entry.value);
+}
+
+Parameter Parameters::Table(const std::string& name, const Shape& shape) {
+  Entry& entry = Load(name, shape);
+  if (options_.weights && !entry.packed) entry.value = Convert(entry.value, *options_.weights);
+  return Parameter(&entry.value);
+}
+
+Parameter Parameters::Matrix(const std::string& name, const Shape& shape) {
+  const Parameter parameter = Table(name, shape);
+  Entry& entry = *by_name_.at(name);
+  if (options_.pack && !entry.packed) {
+    entry.value = ops::PackWeight(entry.value);
+    entry.packed = true;
+  }
+  return parameter;
+}
+
+Parameters::Entry& Parameters::Loaded(const std::string& name) const {
+  const auto found = by_name_.find(name);
+  Require(found != by_name_.end(), "model: it has no weight \"{}\"", name);
+  return *found->second;
+}
+
+const Tensor& Parameters::Get(const std::string& name) const { return Loaded(name).value; }
+
+void Parameters::Set(const std::string& name, const Tensor& value) {
+  Entry& entry = Loaded(name);
+  Require(value.shape() == entry.shape, "model: weight \"{}\" has shape {}, it cannot become {}", name, entry.shape,
+          value.shape());
+  entry.value = value;
+  entry.packed = false;
+}
+
+std::vector<Tensor> Parameters::MakeVariables() {
+  std::vector<Tensor> variables;
+  for (const std::string& name : names_) {
+    Entry& entry = Loaded(name);
+    Require(!entry.packed && Info(entry.value.dtype()).is_float,
+            "model: weight \"{}\" ({}) has no gradient as it is stored; load the model with f32 weights, not packed",
+            name, tessera::Name(entry.value.dtype()));
+    entry.value = ops::Variable(entry.value);
+    variables.push_back(entry.value);
+  }
+  return variables;
+}
+
+Scope Scope::operator/(std::string_view child) const { return Scope(*parameters_, Name(child)); }
+Scope Scope::operator/(int64_t index) const { return *this / fmt::to_string(index); }
+
+Parameter Scope::Vector(std::string_view name, const Shape& shape) const {
+  return parameters_->Vector(Name(name), shape);
+}
+Parameter Scope::Matrix(std::string_view name, const Shape& shape) const {
+  return parameters_->Matrix(Name(name), shape);
+}
+Parameter Scope::Table(std::string_view name, const Shape& shape) const {
+  return parameters_->Table(Name(name), shape);
+}
+bool Scope::Has(std::string_view name) const { return parameters_->Has(Name(name)); }
+
+std::string Scope::Name(std::string_view name) const {
+  return prefix_.empty() ? std::string(name) : fmt::format("{}.{}", prefix_, name);
+}
+
+}  // namespace tessera::nn

@@ -1,0 +1,35 @@
+#pragma once
+// Rotary position embedding: pair i of a head's values turns by the angle p · θ_i, so that q·k depends on the distance
+// of two tokens alone (Su et al. 2021).
+
+#include "tessera/core/tensor.h"
+#include "tessera/nn/context.h"
+#include "tessera/nn/rope_scaling.h"
+#include "tessera/ops/rotary.h"
+
+namespace tessera::nn {
+
+// The angles of a pass, made once and used by every layer.
+struct RotaryTables {
+  Tensor cos, sin;  // f32 [T, R/2], multiplied by the attention factor
+};
+
+class Rope {
+ public:
+  Rope(RopeConfig config, ops::RotaryLayout layout) : config_(std::move(config)), layout_(layout) {}
+
+  // cos(p · θ_i) and sin(p · θ_i) for each row's position p. A rule that looks at the length (dynamic, longrope) sees
+  // each sequence's own: its greatest position plus one.
+  RotaryTables Tables(const Context& context) const;
+
+  // x [T, H, D]: the first R of each head's D values turned.
+  Tensor Turn(const Tensor& x, const RotaryTables& tables) const {
+    return ops::Rotary(x, tables.cos, tables.sin, layout_);
+  }
+
+ private:
+  RopeConfig config_;
+  ops::RotaryLayout layout_;
+};
+
+}  // namespace tessera::nn

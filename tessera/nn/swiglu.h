@@ -1,0 +1,27 @@
+#pragma once
+// The gated feed-forward layer: y = W_down (silu(W_gate x) ∘ W_up x)      (Shazeer 2020, SwiGLU)
+
+#include "tessera/nn/linear.h"
+#include "tessera/ops/elementwise.h"
+
+namespace tessera::nn {
+
+struct SwiGluShape {
+  int64_t in = 0, hidden = 0;
+  bool bias = false;
+};
+
+class SwiGlu {
+ public:
+  SwiGlu(const Scope& s, const SwiGluShape& shape)
+      : gate_(s / "gate_proj", {.in = shape.in, .out = shape.hidden, .bias = shape.bias}),
+        up_(s / "up_proj", {.in = shape.in, .out = shape.hidden, .bias = shape.bias}),
+        down_(s / "down_proj", {.in = shape.hidden, .out = shape.in, .bias = shape.bias}) {}
+
+  Tensor operator()(const Tensor& x) const { return down_(ops::SiluMul(gate_(x), up_(x))); }  // [T, C] -> [T, C]
+
+ private:
+  Linear gate_, up_, down_;
+};
+
+}  // namespace tessera::nn

@@ -1,0 +1,46 @@
+#pragma once
+// A golden case of tests/data: a checkpoint, and what another framework computes from it.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+
+#include "tessera/models/load.h"
+#include "tessera/weights/checkpoint.h"
+#include "tessera/weights/safetensors.h"
+
+namespace tessera::models {
+
+struct Golden {
+  weights::Checkpoint checkpoint;
+  weights::SafetensorsFile expected;
+
+  explicit Golden(const std::string& name)
+      : checkpoint(weights::Checkpoint::Open(Folder(name))),
+        expected(weights::SafetensorsFile::Open(Folder(name) + "/golden.safetensors")) {}
+
+  static std::string Folder(const std::string& name) { return std::string(TESSERA_TEST_DATA) + "/" + name; }
+
+  std::unique_ptr<LanguageModel> Load(const LoadOptions& options = {}) const { return LoadModel(checkpoint, options); }
+  Tensor operator[](const std::string& name) const { return expected.Get(name); }
+};
+
+// The greatest |a - b|; a NaN counts as infinitely far.
+inline float MaxDifference(const Tensor& a, const Tensor& b) {
+  EXPECT_EQ(a.shape(), b.shape());
+  if (a.shape() != b.shape()) return INFINITY;
+  const Tensor left = a.Contiguous(), right = b.Contiguous();
+  const auto x = left.data<float>(), y = right.data<float>();
+  float greatest = 0;
+  for (size_t i = 0; i < x.size(); ++i) {
+    const float difference = std::abs(x[i] - y[i]);
+    greatest = std::isnan(difference) ? INFINITY : std::max(greatest, difference);
+  }
+  return greatest;
+}
+
+inline float MaxAbs(const Tensor& a) { return MaxDifference(a, Tensor::Zeros(a.shape())); }
+
+}  // namespace tessera::models
