@@ -1,0 +1,36 @@
+#include "tessera/text/base64.h"
+
+#include <cstdint>
+
+namespace tessera::text {
+namespace {
+
+int Digit(char c) {
+  if (c >= 'A' && c <= 'Z') return c - 'A';
+  if (c >= 'a' && c <= 'z') return c - 'a' + 26;
+  if (c >= '0' && c <= '9') return c - '0' + 52;
+  return c == '+' ? 62 : c == '/' ? 63 : -1;
+}
+
+}  // namespace
+
+std::optional<std::string> DecodeBase64(std::string_view text) {
+  for (int padding = 0; padding < 2 && text.ends_with('='); ++padding) text.remove_suffix(1);
+  if (text.size() % 4 == 1) return std::nullopt;
+  std::string bytes;
+  bytes.reserve(text.size() * 3 / 4);
+  uint32_t held = 0;
+  int bits = 0;
+  for (const char c : text) {
+    const int digit = Digit(c);
+    if (digit < 0) return std::nullopt;
+    held = (held << 6 | static_cast<uint32_t>(digit)) & 0xFFFF;
+    bits += 6;
+    if (bits < 8) continue;
+    bits -= 8;
+    bytes.push_back(static_cast<char>(held >> bits & 0xFF));
+  }
+  return bytes;
+}
+
+}  // namespace tessera::text

@@ -1,0 +1,33 @@
+#pragma once
+// The vocabulary in a GGUF file's metadata (keys tokenizer.ggml.*), of the models "gpt2" (byte-level BPE), "llama"
+// (SentencePiece BPE) and "t5" (SentencePiece unigram).
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tessera/text/tokenizer_parts.h"
+#include "tessera/weights/gguf.h"
+
+namespace tessera::text {
+
+struct GgufVocabulary {
+  std::string model, pre;
+  std::vector<std::string> tokens;  // the index is the id
+  std::vector<int64_t> types;       // 1 normal, 2 unknown, 3 control, 4 user-defined, 5 unused, 6 byte; may be empty
+  std::vector<float> scores;        // of llama and t5
+  std::vector<std::string> merges;  // of gpt2: "left right"
+  std::string charsmap;
+  std::optional<int64_t> bos, eos, pad, unknown;
+  std::vector<int64_t> stop_ids;  // end of turn, end of message
+  std::optional<bool> add_bos, add_eos, add_space_prefix, remove_extra_whitespaces;
+};
+
+// The facts of an open file. Throws Error naming the key that is missing or of another type.
+GgufVocabulary ReadGgufVocabulary(const weights::GgufFile& file);
+
+// The tokenizer of that vocabulary. Throws Error for an unknown model or pre-tokenizer, for lists of different lengths,
+// and for what the other loaders refuse.
+TokenizerParts MakeGgufTokenizer(const GgufVocabulary& vocabulary);
+
+}  // namespace tessera::text
