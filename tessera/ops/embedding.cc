@@ -1,19 +1,40 @@
 #include "tessera/ops/embedding.h"
 
+#include "tessera/core/thread_pool.h"
 #include "tessera/kernels/gather.h"
+#include "tessera/kernels/packed_weight.h"
 #include "tessera/ops/checks.h"
 #include "tessera/ops/differentiable.h"
 
 namespace tessera::ops {
+namespace {
+
+void Check(const Tensor& table, const Tensor& ids) {
+  Require(table.defined() && table.rank() == 2, "embedding: the table has shape {}, it must be [V, C]", table.shape());
+  if (!IsQuantized(table.dtype())) RequireFloat("embedding", table);
+  Require(ids.defined() && ids.rank() == 1 && (ids.dtype() == DType::kI64 || ids.dtype() == DType::kI32),
+          "embedding: ids are {} {}, they must be i64 or i32 of shape [T]", Name(ids.dtype()), ids.shape());
+}
+
+Tensor DequantizedRows(const Tensor& table, std::span<const int64_t> rows) {
+  const int64_t width = table.dim(1);
+  Tensor y = Tensor::Empty({static_cast<int64_t>(rows.size()), width});
+  const std::span<float> out = y.mutable_data<float>();
+  ParallelForRange(static_cast<int64_t>(rows.size()), 8, [&](int64_t begin, int64_t end) {
+    for (int64_t t = begin; t < end; ++t)
+      kernels::ReadWeightRow(table, rows[t], out.subspan(static_cast<size_t>(t * width), static_cast<size_t>(width)));
+  });
+  return y;
+}
+
+}  // namespace
 
 // y[t] = E[ids[t]];  dE[v] = Σ_{ids[t] = v} dy[t];  ẏ[t] = Ė[ids[t]]
 Tensor Embedding(const Tensor& table, const Tensor& ids) {
-  RequireFloat("embedding", table);
-  Require(table.rank() == 2, "embedding: the table has shape {}, it must be [V, C]", table.shape());
-  Require(ids.defined() && ids.rank() == 1 && (ids.dtype() == DType::kI64 || ids.dtype() == DType::kI32),
-          "embedding: ids are {} {}, they must be i64 or i32 of shape [T]", Name(ids.dtype()), ids.shape());
+  Check(table, ids);
   const Tensor rows = ids.Contiguous().To(DType::kI64);
   RequireRows("embedding", rows.data<int64_t>(), table.dim(0));
+  if (IsQuantized(table.dtype())) return DequantizedRows(table, rows.data<int64_t>());
   return Differentiable(
       kernels::GatherRows(table, rows.data<int64_t>()), {table},
       [rows, count = table.dim(0)](const Tensor& dy) {

@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 
 #include "ops/check_derivatives.h"
+#include "tessera/kernels/quant_rows.h"
 #include "tessera/ops/differentiable.h"
+#include "tessera/ops/elementwise.h"
 
 namespace tessera::ops {
 namespace {
@@ -32,6 +34,23 @@ TEST(Embedding, GradientOfALowPrecisionTableIsSummedInF32) {
   const Tensor gradient = VectorJacobian(y, Tensor::Full({1024, 1}, 1, DType::kBF16), {table})[0];
   EXPECT_EQ(static_cast<float>(gradient.data<BFloat16>()[0]), 1024);  // a bf16 sum would stop at 256
   EXPECT_EQ(static_cast<float>(gradient.data<BFloat16>()[1]), 0);
+}
+
+TEST(Embedding, RowsOfBlockFormatsComeAsF32) {
+  for (DType dtype : {DType::kQ4_1, DType::kQ8_0, DType::kQ6_K}) {
+    const Tensor values = Cast(Normal({3, 256}), DType::kF32);
+    Tensor table = Tensor::Empty({3, 256}, dtype);
+    const int64_t row_bytes = BytesFor(dtype, 256);
+    for (int64_t v = 0; v < 3; ++v)
+      kernels::QuantizeRow(dtype, values.data<float>().subspan(v * 256, 256), table.mutable_raw() + v * row_bytes);
+    const Tensor y = Embedding(table, Tensor::From<int32_t>({2, 0}, {2}));
+    ASSERT_EQ(y.dtype(), DType::kF32);
+    std::vector<float> expected(256);
+    kernels::DequantizeRow(dtype, table.raw() + 2 * row_bytes, expected);
+    EXPECT_THAT(y.data<float>().first(256), testing::ElementsAreArray(expected));
+    kernels::DequantizeRow(dtype, table.raw(), expected);
+    EXPECT_THAT(y.data<float>().last(256), testing::ElementsAreArray(expected));
+  }
 }
 
 TEST(Embedding, IdsOutsideTheTableAreRefused) {
