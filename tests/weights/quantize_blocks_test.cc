@@ -92,9 +92,20 @@ TEST(Quantize, RefusesInfinitiesAndValuesBeyondTheScales) {
 TEST(Quantize, RefusesRowsThatAreNotWholeBlocksAndOtherInputs) {
   EXPECT_THROW(Quantize(Weights({2, 33}, 5), DType::kQ4_0), Error);
   EXPECT_THROW(Quantize(Tensor::Scalar(1.0f), DType::kQ4_0), Error);
-  EXPECT_THROW(Quantize(Tensor::Zeros({32}, DType::kBF16), DType::kQ4_0), Error);
+  EXPECT_THROW(Quantize(Tensor::Zeros({32}, DType::kI8), DType::kQ4_0), Error);
+  EXPECT_THROW(Quantize(Tensor::Zeros({32, 32}).Transpose(0, 1), DType::kQ4_0), Error);
   EXPECT_THROW(Quantize(Weights({32}, 5), DType::kI32), Error);
   EXPECT_THROW(Dequantize(Tensor::Zeros({32}, DType::kI32)), Error);
+}
+
+TEST(Quantize, ReadsEveryFormatThatCanBeRead) {
+  const Tensor x = Weights({4, 256}, 8);
+  for (const DType from : {DType::kF64, DType::kBF16, DType::kQ6_K, DType::kQ4_1}) {
+    const Tensor source = from == DType::kF64 ? x.To(from) : Quantize(x, from);
+    const Tensor direct = Quantize(source, DType::kQ5_K), by_f32 = Quantize(Dequantize(source), DType::kQ5_K);
+    EXPECT_EQ(std::memcmp(direct.raw(), by_f32.raw(), static_cast<size_t>(direct.bytes())), 0) << Name(from);
+    EXPECT_EQ(Quantize(source, from == DType::kF64 ? DType::kF32 : from).shape(), x.shape());
+  }
 }
 
 TEST(Quantize, OfAnEmptyTensorIsEmpty) {
