@@ -1,0 +1,327 @@
+#include "tessera/infer/engine.h"
+
+#include <algorithm>
+#include <ranges>
+
+#include "tessera/core/error.h"
+#include "tessera/ops/gather.h"
+
+namespace tessera::infer {
+namespace {
+
+using kernels::kPageTokens;
+
+// A tree wider than this costs more than it confirms on a CPU, where every row is arithmetic.
+constexpr int64_t kMaxTreeNodes = 64;
+
+int64_t PagesFor(int64_t tokens) { return (tokens + kPageTokens - 1) / kPageTokens; }
+
+bool IsRun(const TokenTree& tree) {
+  for (size_t i = 0; i < tree.parents.size(); ++i) {
+    if (tree.parents[i] != static_cast<int32_t>(i) - 1) return false;
+  }
+  return true;
+}
+
+void CheckTree(const TokenTree& tree, int64_t max_nodes) {
+  Require(!tree.tokens.empty() && tree.tokens.size() == tree.parents.size() && std::ssize(tree.tokens) <= max_nodes &&
+              tree.parents[0] == -1,
+          "strategy: a tree of {} tokens and {} parents, at most {} nodes are allowed and node 0 has no parent",
+          tree.tokens.size(), tree.parents.size(), max_nodes);
+  for (size_t i = 1; i < tree.parents.size(); ++i) {
+    Require(tree.parents[i] >= 0 && tree.parents[i] < static_cast<int32_t>(i),
+            "strategy: node {} continues node {}, which is not an earlier node", i, tree.parents[i]);
+  }
+}
+
+}  // namespace
+
+struct Engine::Sequence {
+  RequestId id = 0;
+  Request request;
+  std::vector<int32_t> history;  // prompt and answer
+  int64_t answer_begin = 0;
+  int64_t answer_limit = 0;  // history may grow to this many tokens
+  int64_t cached = 0;        // tokens whose keys and values are in the cache, from the start
+  std::vector<int32_t> pages;
+  int64_t published = 0;  // of its pages, those that others may find
+  PrefixKey key = 0;      // of the published pages
+
+  int64_t pending() const { return std::ssize(history) - cached; }
+  bool answering() const { return pending() == 1; }  // one new token: the strategy may guess on
+};
+
+struct Engine::Work {
+  Sequence* sequence = nullptr;
+  TokenTree tree;           // of an answering sequence
+  int64_t rows = 0;         // tree nodes, or tokens of the chunk
+  int64_t logits_row = 0;   // where its logits begin among those of the pass
+  int64_t logits_rows = 0;  // a tree: one a node; a chunk that ends the prompt: 1; any other chunk: 0
+};
+
+Engine::Engine(const models::LanguageModel& model, const EngineOptions& options) : model_(model), options_(options) {
+  const models::ModelSummary& summary = model.summary();
+  if (options_.context == 0) options_.context = summary.max_context;
+  Require(options_.context >= 2, "context: {} tokens, at least 2 are needed", options_.context);
+  Require(options_.chunk_tokens >= 1, "chunk: {} tokens, at least 1 is needed", options_.chunk_tokens);
+  Require(options_.max_sequences >= 1, "sequences: {}, at least 1 is needed", options_.max_sequences);
+  if (options_.cache_tokens == 0) options_.cache_tokens = options_.context;
+  Require(options_.cache_tokens >= options_.context, "cache: room for {} tokens is less than one context of {}",
+          options_.cache_tokens, options_.context);
+  std::vector<kernels::KvPageFormat> formats;
+  for (const models::KvShape& kv : summary.kv) {
+    formats.push_back(
+        {.dtype = options_.cache_dtype, .kv_heads = kv.kv_heads, .key_dim = kv.key_dim, .value_dim = kv.value_dim});
+  }
+  // One page more than asked, so that a tree of guesses at the very end of a context still has slots.
+  cache_ = std::make_unique<PagedCache>(
+      std::move(formats), PagedCache::Options{.pages = PagesFor(options_.cache_tokens) + PagesFor(kMaxTreeNodes)});
+}
+
+Engine::~Engine() = default;
+
+RequestId Engine::Submit(Request request) {
+  const int64_t length = std::ssize(request.prompt);
+  Require(length > 0, "request: the prompt is empty; give at least one token");
+  Require(length < options_.context,
+          "request: the prompt has {} tokens but the context holds {}; shorten the prompt or "
+          "raise the context",
+          length, options_.context);
+  for (const int32_t id : request.prompt) {
+    Require(id >= 0 && id < model_.summary().vocab, "request: token {} is outside the vocabulary of {}", id,
+            model_.summary().vocab);
+  }
+  Require(request.max_tokens >= -1, "request: max_tokens {} is below 0", request.max_tokens);
+  CheckSampling(request.sampling);
+  if (!request.strategy) request.strategy = std::make_unique<PlainDecoding>();
+  auto sequence = std::make_unique<Sequence>();
+  sequence->id = next_id_++;
+  sequence->history = request.prompt;
+  sequence->answer_begin = length;
+  const int64_t room = options_.context - length;
+  sequence->answer_limit = length + (request.max_tokens < 0 ? room : std::min(room, request.max_tokens));
+  sequence->request = std::move(request);
+  waiting_.push_back(std::move(sequence));
+  return waiting_.back()->id;
+}
+
+void Engine::Cancel(RequestId id) {
+  std::erase_if(waiting_, [&](const auto& s) { return s->id == id; });
+  std::erase_if(running_, [&](const auto& s) {
+    if (s->id != id) return false;
+    GiveUpPages(*s);
+    return true;
+  });
+}
+
+// The last pages go first, so that of two idle pages of one prefix the deeper makes room earlier.
+void Engine::GiveUpPages(Sequence& sequence) {
+  for (const int32_t page : std::views::reverse(sequence.pages)) cache_->Release(page);
+  sequence.pages.clear();
+  sequence.cached = sequence.published = 0;
+  sequence.key = 0;
+}
+
+void Engine::Admit() {
+  while (!waiting_.empty() && std::ssize(running_) < options_.max_sequences) {
+    Sequence& next = *waiting_.front();
+    if (!running_.empty() && cache_->available() < PagesFor(std::ssize(next.history) + 1)) return;
+    // The last token is always computed: its logits are wanted.
+    PrefixMatch match = cache_->Match(std::span(next.history).first(next.history.size() - 1));
+    next.pages = std::move(match.pages);
+    next.published = std::ssize(next.pages);
+    next.key = match.key;
+    next.cached = next.published * kPageTokens;
+    stats_.shared_tokens += next.cached;
+    const auto place = std::ranges::find_if(running_, [&](const auto& s) { return s->id > next.id; });
+    running_.insert(place, std::move(waiting_.front()));
+    waiting_.pop_front();
+  }
+}
+
+// Pages for the first `tokens` tokens of the sequence. When none is left the newest other sequence gives up its own;
+// false if the sequence itself is the newest and must wait.
+bool Engine::MakeRoom(Sequence& sequence, int64_t tokens) {
+  while (std::ssize(sequence.pages) < PagesFor(tokens)) {
+    const int32_t page = cache_->Allocate();
+    if (page >= 0) {
+      sequence.pages.push_back(page);
+      continue;
+    }
+    Sequence& newest = *running_.back();
+    if (&newest == &sequence) return false;
+    GiveUpPages(newest);
+    waiting_.push_front(std::move(running_.back()));
+    running_.pop_back();
+    ++stats_.preemptions;
+  }
+  return true;
+}
+
+std::vector<Engine::Work> Engine::Plan() {
+  std::vector<Work> plan;
+  int64_t rows_left = options_.chunk_tokens;
+  // Answers first: a waiting prompt must not slow the streams that people read.
+  for (const bool answers : {true, false}) {
+    for (size_t i = 0; i < running_.size() && rows_left > 0; ++i) {  // running_ may lose its last ones on the way
+      Sequence& s = *running_[i];
+      if (s.answering() != answers) continue;
+      Work work{.sequence = &s};
+      if (answers) {
+        // A guess beyond the answer's limit could never be used.
+        const int64_t nodes = std::min({rows_left, kMaxTreeNodes, s.answer_limit - std::ssize(s.history)});
+        work.tree = s.request.strategy->Propose(s.history, std::max<int64_t>(1, nodes));
+        CheckTree(work.tree, std::max<int64_t>(1, nodes));
+        work.rows = work.logits_rows = std::ssize(work.tree.tokens);
+      } else {
+        work.rows = std::min(rows_left, s.pending());
+        work.logits_rows = work.rows == s.pending() ? 1 : 0;
+      }
+      if (!MakeRoom(s, s.cached + work.rows)) break;
+      rows_left -= work.rows;
+      plan.push_back(std::move(work));
+    }
+  }
+  // A sequence that gave up its pages after it was planned runs later.
+  std::erase_if(plan, [&](const Work& work) {
+    return std::ranges::none_of(running_, [&](const auto& s) { return s.get() == work.sequence; });
+  });
+  int64_t next = 0;
+  for (Work& work : plan) {
+    work.logits_row = next;
+    next += work.logits_rows;
+  }
+  return plan;
+}
+
+// One forward pass over the planned rows; the wanted rows' logits [rows, V].
+Tensor Engine::Run(const std::vector<Work>& plan) {
+  std::vector<int64_t> ids, positions, slots, wanted;
+  nn::Context context;
+  for (const Work& work : plan) {
+    const Sequence& s = *work.sequence;
+    kernels::AttentionSequence span{
+        .query_count = work.rows, .key_count = s.cached + work.rows, .pages = s.pages, .tree_parents = {}};
+    std::vector<int64_t> depth(static_cast<size_t>(work.rows));
+    for (int64_t row = 0; row < work.rows; ++row) {
+      const size_t r = static_cast<size_t>(row);
+      const bool in_tree = !work.tree.tokens.empty();
+      const int32_t parent = in_tree ? work.tree.parents[r] : static_cast<int32_t>(row) - 1;
+      depth[r] = parent < 0 ? 0 : depth[static_cast<size_t>(parent)] + 1;
+      const int64_t place = s.cached + row;
+      ids.push_back(in_tree ? work.tree.tokens[r] : s.history[static_cast<size_t>(place)]);
+      positions.push_back(s.cached + depth[r]);
+      slots.push_back(s.pages[static_cast<size_t>(place / kPageTokens)] * kPageTokens + place % kPageTokens);
+    }
+    if (!work.tree.tokens.empty() && !IsRun(work.tree)) span.tree_parents = work.tree.parents;
+    for (int64_t i = work.rows - work.logits_rows; i < work.rows; ++i) {
+      wanted.push_back(std::ssize(ids) - work.rows + i);
+    }
+    context.pattern.sequences.push_back(std::move(span));
+  }
+  const int64_t rows = std::ssize(ids);
+  context.positions = Tensor::From<int64_t>(positions, {rows});
+  context.cache = nn::KvView{.layers = cache_->layers(), .slots = slots};
+  const Tensor hidden = model_.Hidden(model_.Embed(Tensor::From<int64_t>(ids, {rows})), context);
+  if (wanted.empty()) return {};
+  const bool all = std::ssize(wanted) == rows;
+  return model_.Logits(all ? hidden : ops::GatherRows(hidden, Tensor::From<int64_t>(wanted, {std::ssize(wanted)})));
+}
+
+FinishReason Engine::Append(Sequence& s, int32_t token) {
+  s.history.push_back(token);
+  ++stats_.answer_tokens;
+  const auto& eos = model_.summary().eos_ids;
+  if (std::ranges::find(s.request.stop_ids, token) != s.request.stop_ids.end()) return FinishReason::kStop;
+  if (!s.request.ignore_eos && std::ranges::find(eos, token) != eos.end()) return FinishReason::kStop;
+  if (std::ssize(s.history) < s.answer_limit) return FinishReason::kNone;
+  return std::ssize(s.history) - s.answer_begin == s.request.max_tokens ? FinishReason::kLength
+                                                                        : FinishReason::kContext;
+}
+
+void Engine::PublishFullPages(Sequence& s) {
+  for (; (s.published + 1) * kPageTokens <= s.cached; ++s.published) {
+    const size_t at = static_cast<size_t>(s.published);
+    s.key = cache_->Publish(s.pages[at], s.key, std::span(s.history).subspan(at * kPageTokens, kPageTokens));
+  }
+}
+
+// Draws down the tree as far as the drawn tokens were guessed, and keeps the cache of that path only.
+void Engine::Accept(const Work& work, std::span<const float> logits, std::vector<TokenEvent>& events) {
+  Sequence& s = *work.sequence;
+  const int64_t begin = s.cached;
+  if (work.tree.tokens.empty()) s.cached += work.rows;
+  if (work.logits_rows == 0) return PublishFullPages(s);
+  const int64_t vocab = model_.summary().vocab;
+  std::vector<int64_t> path = {0};
+  FinishReason finish = FinishReason::kNone;
+  for (;;) {
+    const int64_t row = work.tree.tokens.empty() ? 0 : path.back();
+    const auto z = logits.subspan(static_cast<size_t>((work.logits_row + row) * vocab), static_cast<size_t>(vocab));
+    if (options_.observe_logits) options_.observe_logits(s.id, std::ssize(s.history), z);
+    const int32_t token = SampleToken(z, s.history, s.answer_begin, s.request.sampling);
+    finish = Append(s, token);
+    events.push_back({.id = s.id, .token = token, .finish = finish});
+    if (finish != FinishReason::kNone) break;
+    int64_t child = path.back() + 1;
+    while (child < std::ssize(work.tree.tokens) && (work.tree.parents[static_cast<size_t>(child)] != path.back() ||
+                                                    work.tree.tokens[static_cast<size_t>(child)] != token)) {
+      ++child;
+    }
+    if (child >= std::ssize(work.tree.tokens)) break;
+    path.push_back(child);
+  }
+  if (!work.tree.tokens.empty()) {
+    std::vector<int64_t> from, to;
+    const auto slot = [&](int64_t place) {
+      return s.pages[static_cast<size_t>(place / kPageTokens)] * kPageTokens + place % kPageTokens;
+    };
+    for (int64_t i = 0; i < std::ssize(path); ++i) {
+      if (path[static_cast<size_t>(i)] == i) continue;
+      from.push_back(slot(begin + path[static_cast<size_t>(i)]));
+      to.push_back(slot(begin + i));
+    }
+    if (!from.empty()) {
+      for (const kernels::KvPages& layer : cache_->layers()) kernels::MoveKv(layer, from, to);
+    }
+    s.cached = begin + std::ssize(path);
+    stats_.guessed += work.rows - 1;
+    stats_.confirmed += std::ssize(path) - 1;
+    s.request.strategy->Observe(work.rows - 1, std::ssize(path) - 1);
+  }
+  PublishFullPages(s);
+  if (finish != FinishReason::kNone) Cancel(s.id);
+}
+
+std::vector<TokenEvent> Engine::Step() {
+  const auto start = std::chrono::steady_clock::now();
+  Admit();
+  std::vector<TokenEvent> events;
+  // A request for no tokens ends before it begins.
+  for (size_t i = 0; i < running_.size();) {
+    const Sequence& s = *running_[i];
+    if (std::ssize(s.history) < s.answer_limit) {
+      ++i;
+      continue;
+    }
+    events.push_back({.id = s.id, .token = -1, .finish = FinishReason::kLength});
+    Cancel(s.id);
+  }
+  const std::vector<Work> plan = Plan();
+  if (plan.empty()) return events;
+  const Tensor logits = Run(plan);
+  const std::span<const float> values = logits ? logits.data<float>() : std::span<const float>();
+  bool carried_prompt = false;
+  for (const Work& work : plan) {
+    if (work.tree.tokens.empty()) {
+      carried_prompt = true;
+      stats_.prompt_tokens += work.rows;
+    }
+    Accept(work, values, events);
+  }
+  ++stats_.passes;
+  (carried_prompt ? stats_.prompt_seconds : stats_.answer_seconds) += std::chrono::steady_clock::now() - start;
+  return events;
+}
+
+}  // namespace tessera::infer
