@@ -28,8 +28,7 @@
 #include "tessera/core/isa.h"
 
 // Highway 1.0.3's AVX3_DL lets the compiler emit AVX-VNNI, which Zen 4 lacks. SSE and SVE would only add compile time.
-#define HWY_DISABLED_TARGETS \
-  (HWY_SSSE3 | HWY_SSE4 | HWY_AVX3_DL | HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128)
+#define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_SSE4 | HWY_AVX3_DL | HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128)
 
 // The function of the live instruction set. The comma makes LiveIsa() read TESSERA_ISA before the first choice.
 #define TESSERA_DISPATCH(function) (::tessera::LiveIsa(), HWY_DYNAMIC_DISPATCH(function))

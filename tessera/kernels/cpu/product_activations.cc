@@ -1,0 +1,132 @@
+#include "tessera/kernels/cpu/product_activations.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "tessera/core/thread_pool.h"
+#include "tessera/kernels/cpu/product_job.h"
+
+namespace tessera::kernels {
+namespace {
+
+// Work below which threads would cost more than they save: values of x.
+constexpr int64_t kSerialValues = 16384;
+
+// body(first row, rows) for each group, on threads if x is large.
+template <typename Body>
+void ForEachGroup(const Tensor& x, int max_rows, Body body) {
+  const int64_t rows = x.dim(0), groups = (rows + max_rows - 1) / max_rows;
+  const auto one = [&](int64_t g) {
+    body(g * max_rows, static_cast<int>(std::min<int64_t>(max_rows, rows - g * max_rows)));
+  };
+  if (x.numel() < kSerialValues) {
+    for (int64_t g = 0; g < groups; ++g) one(g);
+  } else {
+    ParallelFor(groups, one);
+  }
+}
+
+// out[u · R + r] = word u of row r, for R rows of `units` 32-bit words. Four by four: a row's line and the group's line
+// are both touched once.
+using Words = uint32_t __attribute__((vector_size(16)));
+
+Words LoadWords(const std::byte* p) {
+  Words x;
+  std::memcpy(&x, p, sizeof(x));
+  return x;
+}
+
+void TransposeWords(const std::byte* const* rows, int row_count, int64_t units, std::byte* out) {
+  const int64_t stride = 4 * row_count;
+  int r = 0;
+  for (; r + 4 <= row_count; r += 4) {
+    int64_t u = 0;
+    for (; u + 4 <= units; u += 4) {
+      const Words a = LoadWords(rows[r] + 4 * u), b = LoadWords(rows[r + 1] + 4 * u);
+      const Words c = LoadWords(rows[r + 2] + 4 * u), d = LoadWords(rows[r + 3] + 4 * u);
+      const Words ab_low = __builtin_shufflevector(a, b, 0, 4, 1, 5),
+                  ab_high = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+      const Words cd_low = __builtin_shufflevector(c, d, 0, 4, 1, 5),
+                  cd_high = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+      const Words columns[4] = {
+          __builtin_shufflevector(ab_low, cd_low, 0, 1, 4, 5), __builtin_shufflevector(ab_low, cd_low, 2, 3, 6, 7),
+          __builtin_shufflevector(ab_high, cd_high, 0, 1, 4, 5), __builtin_shufflevector(ab_high, cd_high, 2, 3, 6, 7)};
+      for (int i = 0; i < 4; ++i) std::memcpy(out + (u + i) * stride + 4 * r, &columns[i], 16);
+    }
+    for (; u < units; ++u) {
+      for (int i = 0; i < 4; ++i) std::memcpy(out + u * stride + 4 * (r + i), rows[r + i] + 4 * u, 4);
+    }
+  }
+  for (; r < row_count; ++r) {
+    for (int64_t u = 0; u < units; ++u) std::memcpy(out + u * stride + 4 * r, rows[r] + 4 * u, 4);
+  }
+}
+
+}  // namespace
+
+const float* RowAsFloat(const Tensor& x, int64_t row, float* scratch) {
+  const int64_t inputs = x.dim(1), stride = x.stride(1);
+  const std::byte* from = x.raw() + row * x.stride(0) * Info(x.dtype()).block_bytes;
+  if (x.dtype() == DType::kF32) {
+    const float* values = reinterpret_cast<const float*>(from);
+    if (stride == 1 || inputs == 1) return values;
+    for (int64_t k = 0; k < inputs; ++k) scratch[k] = values[k * stride];
+  } else if (x.dtype() == DType::kBF16) {
+    const BFloat16* values = reinterpret_cast<const BFloat16*>(from);
+    for (int64_t k = 0; k < inputs; ++k) scratch[k] = static_cast<float>(values[k * stride]);
+  } else if (stride == 1) {
+    LiveFloatKernels().widen_f16(reinterpret_cast<const uint16_t*>(from), inputs, scratch);
+  } else {
+    const Float16* values = reinterpret_cast<const Float16*>(from);
+    for (int64_t k = 0; k < inputs; ++k) scratch[k] = static_cast<float>(values[k * stride]);
+  }
+  return scratch;
+}
+
+void GroupFloatRows(const Tensor& x, int max_rows, std::byte* out) {
+  const int64_t inputs = x.dim(1);
+  ForEachGroup(x, max_rows, [&](int64_t row, int rows) {
+    std::byte* group = out + row * inputs * 4;
+    if (x.dtype() == DType::kF32 && x.stride(0) == 1) {  // a transposed view: a column of the group is contiguous
+      for (int64_t k = 0; k < inputs; ++k)
+        std::memcpy(group + k * rows * 4, x.raw() + (row + k * x.stride(1)) * 4, static_cast<size_t>(rows) * 4);
+      return;
+    }
+    float* scratch = reinterpret_cast<float*>(ThreadScratch(Scratch::kConverted, rows * inputs * 4));
+    const std::byte* pointers[kMostRows];
+    for (int r = 0; r < rows; ++r)
+      pointers[r] = reinterpret_cast<const std::byte*>(RowAsFloat(x, row + r, scratch + r * inputs));
+    TransposeWords(pointers, rows, inputs, group);
+  });
+}
+
+void GroupBf16Rows(const Tensor& x, int max_rows, std::byte* out) {
+  const int64_t inputs = x.dim(1), pairs = (inputs + 1) / 2, stride = x.stride(1);
+  ForEachGroup(x, max_rows, [&](int64_t row, int rows) {
+    const std::byte* pointers[kMostRows];
+    BFloat16* scratch = nullptr;
+    if (stride != 1 || inputs % 2 != 0)
+      scratch = reinterpret_cast<BFloat16*>(ThreadScratch(Scratch::kConverted, rows * pairs * 4));
+    for (int r = 0; r < rows; ++r) {
+      const BFloat16* from = reinterpret_cast<const BFloat16*>(x.raw()) + (row + r) * x.stride(0);
+      pointers[r] = reinterpret_cast<const std::byte*>(from);
+      if (scratch == nullptr) continue;
+      BFloat16* copy = scratch + r * pairs * 2;
+      for (int64_t k = 0; k < inputs; ++k) copy[k] = from[k * stride];
+      if (inputs % 2 != 0) copy[inputs] = BFloat16();
+      pointers[r] = reinterpret_cast<const std::byte*>(copy);
+    }
+    TransposeWords(pointers, rows, pairs, out + row * pairs * 4);
+  });
+}
+
+void GroupQuantizedRows(const Tensor& x, const IntegerKernels& kernels, const PanelFormat& format, std::byte* out) {
+  const int64_t inputs = x.dim(1), blocks = inputs / kBlockValues;
+  ForEachGroup(x, kernels.max_rows, [&](int64_t row, int rows) {
+    float* scratch = reinterpret_cast<float*>(ThreadScratch(Scratch::kConverted, inputs * 4));
+    uint8_t* group = reinterpret_cast<uint8_t*>(out + row * blocks * XBlockBytes(format));
+    for (int r = 0; r < rows; ++r) kernels.quantize(RowAsFloat(x, row + r, scratch), blocks, format, r, rows, group);
+  });
+}
+
+}  // namespace tessera::kernels

@@ -1,0 +1,19 @@
+#pragma once
+// Rows of activations in the groups that the inner loops read (see product_kernels.h).
+
+#include "tessera/core/tensor.h"
+#include "tessera/kernels/cpu/product_kernels.h"
+
+namespace tessera::kernels {
+
+// Rows of x [M, K] as f32: the row itself where it is contiguous f32, else a copy in `scratch` [K].
+const float* RowAsFloat(const Tensor& x, int64_t row, float* scratch);
+
+// Groups of at most max_rows rows, f32 [K][R]: M · K · 4 bytes.
+void GroupFloatRows(const Tensor& x, int max_rows, std::byte* out);
+// The same for bf16 x: pairs [(K + 1) / 2][R][2].
+void GroupBf16Rows(const Tensor& x, int max_rows, std::byte* out);
+// XBlocks of the format: M · K / 32 · XBlockBytes(format) bytes.
+void GroupQuantizedRows(const Tensor& x, const IntegerKernels& kernels, const PanelFormat& format, std::byte* out);
+
+}  // namespace tessera::kernels

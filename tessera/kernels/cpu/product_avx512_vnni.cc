@@ -1,0 +1,91 @@
+// Integer products with AVX-512 VNNI: one instruction multiplies and sums four bytes in each of sixteen lanes.
+#if defined(__x86_64__)
+#include <hwy/base.h>
+#include <immintrin.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <utility>
+
+#include "tessera/kernels/cpu/product_kernels.h"
+#include "tessera/kernels/quant_blocks.h"
+
+HWY_PUSH_ATTRIBUTES("avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")
+namespace tessera::kernels {
+namespace {
+
+#include "tessera/kernels/cpu/lanes_avx512-inl.h"
+#include "tessera/kernels/cpu/product_float-inl.h"
+
+struct VnniLanes : Avx512Lanes {
+  static constexpr int kIntegerRows = 12;  // 12 sums of integers, 12 of floats, the codes, scale and minimum: 27 of 32
+  static constexpr int kDirectRows = 4;
+  static constexpr bool kWideDotSubtractsZero = false;
+  using I = __m512i;
+  using W = __m512i;
+  static I ZeroI() { return _mm512_setzero_si512(); }
+  static I SetI(int32_t x) { return _mm512_set1_epi32(x); }
+  static F ToFloat(I x) { return _mm512_cvtepi32_ps(x); }
+  static I Dot(I sum, W codes, int32_t four) { return _mm512_dpbusd_epi32(sum, codes, _mm512_set1_epi32(four)); }
+  static I WideDot(I sum, W codes, int32_t four) { return Dot(sum, codes, four); }
+
+  static W LoadW(const uint8_t* p) { return _mm512_loadu_si512(p); }
+  static void StoreW(W x, uint8_t* p) { _mm512_storeu_si512(p, x); }
+  static W Or(W a, W b) { return _mm512_or_si512(a, b); }
+  static W LowNibbles(W x) { return _mm512_and_si512(x, _mm512_set1_epi8(15)); }
+  static W HighNibbles(W x) { return LowNibbles(_mm512_srli_epi16(x, 4)); }
+  static W OrBit4(W x, const uint8_t* bits) {
+    return _mm512_mask_add_epi8(x, ReadAs<uint64_t>(bits), x, _mm512_set1_epi8(16));
+  }
+  // Bits 2p and 2p + 1 of each byte, moved to bits 4 and 5.
+  static W TwoBitsAt4(W x, int p) {
+    const W moved = p == 0   ? _mm512_slli_epi16(x, 4)
+                    : p == 1 ? _mm512_slli_epi16(x, 2)
+                    : p == 2 ? x
+                             : _mm512_srli_epi16(x, 2);
+    return _mm512_and_si512(moved, _mm512_set1_epi8(0x30));
+  }
+  static W Levels(W x) {
+    const __m128i levels =
+        _mm_xor_si128(_mm_loadu_si128(reinterpret_cast<const __m128i*>(kIQ4Levels.data())), _mm_set1_epi8(-128));
+    return _mm512_shuffle_epi8(_mm512_broadcast_i32x4(levels), x);
+  }
+  static void Prefetch(const uint8_t* p) { _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T0); }
+
+  static float QuantizeBlock(const float* x, int8_t* q, int32_t sums[2]);
+};
+
+#include "tessera/kernels/cpu/product_integer-inl.h"
+
+float VnniLanes::QuantizeBlock(const float* x, int8_t* q, int32_t sums[2]) {
+  const F a = Load(x), b = Load(x + 16);
+  // As integers, the bits of magnitudes are in order, and NaN is above infinity.
+  const __m512i magnitude = _mm512_set1_epi32(0x7fffffff);
+  const __m512i largest = _mm512_max_epi32(_mm512_and_si512(_mm512_castps_si512(a), magnitude),
+                                           _mm512_and_si512(_mm512_castps_si512(b), magnitude));
+  const BlockScale s = ScaleOfBlock(std::bit_cast<float>(_mm512_reduce_max_epi32(largest)));
+  if (s.inverse == 0) {
+    std::memset(q, 0, 32);
+    sums[0] = sums[1] = 0;
+    return s.scale;
+  }
+  const __m512i qa = _mm512_cvtps_epi32(_mm512_mul_ps(a, Set(s.inverse)));
+  const __m512i qb = _mm512_cvtps_epi32(_mm512_mul_ps(b, Set(s.inverse)));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(q), _mm512_cvtepi32_epi8(qa));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(q + 16), _mm512_cvtepi32_epi8(qb));
+  sums[0] = _mm512_reduce_add_epi32(qa);
+  sums[1] = _mm512_reduce_add_epi32(qb);
+  return s.scale;
+}
+
+}  // namespace
+
+const IntegerKernels& Avx512VnniIntegerKernels() {
+  static const IntegerKernels table = MakeIntegerKernels<VnniLanes>();
+  return table;
+}
+
+}  // namespace tessera::kernels
+HWY_POP_ATTRIBUTES
+#endif

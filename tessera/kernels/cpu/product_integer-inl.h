@@ -1,0 +1,193 @@
+// The inner loops of integer products for one vocabulary V of sixteen lanes. Included by each instruction set's file,
+// inside its target region and an unnamed namespace.
+//
+// With codes c of the weight, codes q of x, and scales d (weight) and s (x), a block of 32 values adds
+//   s (d Σ (c - zero) q)           symmetric formats; Σ starts at -zero Σ q, which x brings along
+//   s (d Σ c q + m Σ q)            formats with minimums
+// to an output: sums of integers are exact, so only these few operations round, and they are the same in every loop.
+
+// Records of a packed panel, one after the other, unpacked in registers.
+template <class V, PanelFormat kFormat>
+struct PackedRecords {
+  const uint8_t* header;
+  const uint8_t* record;
+  int below_header = 0;
+
+  explicit PackedRecords(const void* panel)
+      : header(static_cast<const uint8_t*>(panel)), record(header + kFormat.header_bytes()) {}
+
+  typename V::F Scale(int part) const {
+    if constexpr (!kFormat.super) return V::LoadF16(record);
+    const typename V::F d = V::LoadF16(header);
+    if constexpr (kFormat.minimum) return V::Mul(d, V::LoadU8(record));
+    return V::Mul(d, V::LoadI8(record + 16 * part));
+  }
+  typename V::F Minimum() const {
+    if constexpr (!kFormat.super) return V::LoadF16(record + 32);
+    return V::Negate(V::Mul(V::LoadF16(header + 32), V::LoadU8(record + 16)));
+  }
+  typename V::W Codes(int group) const {
+    const uint8_t* low = record + kFormat.scale_bytes();
+    if constexpr (kFormat.low_bits == 8) return V::LoadW(low + 64 * group);
+    typename V::W codes =
+        group < 4 ? V::LowNibbles(V::LoadW(low + 64 * group)) : V::HighNibbles(V::LoadW(low + 64 * (group - 4)));
+    if constexpr (kFormat.high_bits == 1) codes = V::OrBit4(codes, low + 256 + 8 * group);
+    if constexpr (kFormat.high_bits == 2)
+      codes = V::Or(codes, V::TwoBitsAt4(V::LoadW(low + 256 + 64 * (group / 4)), group % 4));
+    if constexpr (kFormat.levels) codes = V::Levels(codes);
+    return codes;
+  }
+  void Next() {
+    V::Prefetch(record + 4096);
+    V::Prefetch(record + 4096 + 64);
+    V::Prefetch(record + 4096 + 128);
+    V::Prefetch(record + 4096 + 192);
+    record += kFormat.record_bytes();
+    if constexpr (kFormat.super) {
+      if (++below_header == kSuperRecords) {
+        below_header = 0;
+        header = record;
+        record += kFormat.header_bytes();
+      }
+    }
+  }
+};
+
+// Records that Unpack wrote to a tile.
+template <class V, PanelFormat kFormat>
+struct TileRecords {
+  const uint8_t* record;
+
+  explicit TileRecords(const void* tile) : record(static_cast<const uint8_t*>(tile)) {}
+  typename V::F Scale(int part) const { return V::Load(reinterpret_cast<const float*>(record + 512 + 64 * part)); }
+  typename V::F Minimum() const { return V::Load(reinterpret_cast<const float*>(record + 512 + 64 * kFormat.parts)); }
+  typename V::W Codes(int group) const { return V::LoadW(record + 64 * group); }
+  void Next() { record += TileRecordBytes(kFormat); }
+};
+
+template <class V, PanelFormat kFormat>
+void Unpack(const uint8_t* packed, int64_t records, uint8_t* tile) {
+  PackedRecords<V, kFormat> source(packed);
+  for (int64_t i = 0; i < records; ++i, source.Next(), tile += TileRecordBytes(kFormat)) {
+#pragma GCC unroll 8
+    for (int j = 0; j < 8; ++j) V::StoreW(source.Codes(j), tile + 64 * j);
+    for (int p = 0; p < kFormat.parts; ++p) V::Store(source.Scale(p), reinterpret_cast<float*>(tile + 512 + 64 * p));
+    if constexpr (kFormat.minimum)
+      V::Store(source.Minimum(), reinterpret_cast<float*>(tile + 512 + 64 * kFormat.parts));
+  }
+}
+
+template <class V, PanelFormat kFormat, int R, class Records>
+void MultiplyInteger(const MicroArgs& a) {
+  constexpr int kGroups = 8 / kFormat.parts;   // of four values, in a part
+  constexpr bool kWide = kFormat.zero == 128;  // codes use all eight bits
+  constexpr bool kStartsAtZero = kFormat.minimum || (kWide && V::kWideDotSubtractsZero);
+  Rows<V, R> y;
+  y.Load(a);
+  Records w(a.w);
+  const uint8_t* x = static_cast<const uint8_t*>(a.x);
+  for (int64_t u = 0; u < a.units; ++u, w.Next(), x += R * XBlockBytes(kFormat)) {
+    const uint8_t* scales = x + R * 32;
+    const uint8_t* sums = x + R * 36;
+#pragma GCC unroll 2
+    for (int part = 0; part < kFormat.parts; ++part) {
+      typename V::I sum[R];
+#pragma GCC unroll 16
+      for (int r = 0; r < R; ++r)
+        sum[r] = kStartsAtZero ? V::ZeroI() : V::SetI(ReadAs<int32_t>(sums + 4 * (part * R + r)));
+#pragma GCC unroll 8
+      for (int j = part * kGroups; j < (part + 1) * kGroups; ++j) {
+        const typename V::W codes = w.Codes(j);
+#pragma GCC unroll 16
+        for (int r = 0; r < R; ++r) {
+          const int32_t four = ReadAs<int32_t>(x + r * 32 + 4 * j);
+          sum[r] = kWide ? V::WideDot(sum[r], codes, four) : V::Dot(sum[r], codes, four);
+        }
+      }
+      const typename V::F scale = w.Scale(part);
+      typename V::F minimum = scale;  // used only by formats that have one
+      if constexpr (kFormat.minimum) minimum = w.Minimum();
+#pragma GCC unroll 16
+      for (int r = 0; r < R; ++r) {
+        typename V::F term = V::Mul(V::ToFloat(sum[r]), scale);
+        if constexpr (kFormat.minimum) term = V::MulAdd(minimum, V::Set(ReadAs<float>(sums + 4 * r)), term);
+        y.sum[r] = V::MulAdd(term, V::Set(ReadAs<float>(scales + 4 * r)), y.sum[r]);
+      }
+    }
+  }
+  y.Store(a);
+}
+
+template <class V>
+void Quantize(const float* x, int64_t blocks, const PanelFormat& format, int row, int rows, uint8_t* out) {
+  for (int64_t b = 0; b < blocks; ++b, x += kBlockValues, out += rows * XBlockBytes(format)) {
+    int32_t sums[2];  // of the first and the last sixteen codes
+    const float scale = V::QuantizeBlock(x, reinterpret_cast<int8_t*>(out + row * 32), sums);
+    std::memcpy(out + rows * 32 + 4 * row, &scale, 4);
+    uint8_t* tail = out + rows * 36 + 4 * row;
+    if (format.minimum) {
+      const float sum = static_cast<float>(sums[0] + sums[1]);
+      std::memcpy(tail, &sum, 4);
+    } else if (format.parts == 1) {
+      const int32_t start = -format.zero * (sums[0] + sums[1]);
+      std::memcpy(tail, &start, 4);
+    } else {
+      for (int p = 0; p < 2; ++p) {
+        const int32_t start = -format.zero * sums[p];
+        std::memcpy(tail + 4 * rows * p, &start, 4);
+      }
+    }
+  }
+}
+
+// 127 / max |x|, or 0 for a block whose values are all so small that nothing is lost by taking them as zero.
+struct BlockScale {
+  float scale, inverse;
+};
+inline BlockScale ScaleOfBlock(float largest) {
+  if (!(largest < INFINITY)) return {NAN, 0};
+  if (largest < 1e-30f) return {0, 0};
+  return {largest / 127.0f, 127.0f / largest};
+}
+
+// What a tile's loop needs to know of a format, so that formats share loops.
+constexpr PanelFormat TileFormat(const PanelFormat& format) {
+  return {.low_bits = 8, .zero = format.zero == 128 ? 128 : 0, .parts = format.parts, .minimum = format.minimum};
+}
+
+template <class V, PanelFormat kFormat, int... R>
+void AddFormatRows(IntegerFormatKernels& kernels, std::integer_sequence<int, R...>) {
+  ((kernels.multiply_tile[R] = MultiplyInteger<V, kFormat, R + 1, TileRecords<V, kFormat>>), ...);
+}
+
+template <class V, PanelFormat kFormat, int... R>
+void AddPackedRows(IntegerFormatKernels& kernels, std::integer_sequence<int, R...>) {
+  ((kernels.multiply_packed[R] = MultiplyInteger<V, kFormat, R + 1, PackedRecords<V, kFormat>>), ...);
+}
+
+template <class V, DType kDType>
+void AddFormat(IntegerKernels& table) {
+  constexpr PanelFormat kFormat = PanelFormatOf(kDType);
+  IntegerFormatKernels& kernels = table.formats[static_cast<size_t>(kDType)];
+  AddFormatRows<V, TileFormat(kFormat)>(kernels, std::make_integer_sequence<int, V::kIntegerRows>());
+  AddPackedRows<V, kFormat>(kernels, std::make_integer_sequence<int, V::kDirectRows>());
+  kernels.unpack = Unpack<V, kFormat>;
+}
+
+template <class V>
+IntegerKernels MakeIntegerKernels() {
+  IntegerKernels table;
+  table.max_rows = V::kIntegerRows;
+  table.quantize = Quantize<V>;
+  AddFormat<V, DType::kQ4_0>(table);
+  AddFormat<V, DType::kQ4_1>(table);
+  AddFormat<V, DType::kQ5_0>(table);
+  AddFormat<V, DType::kQ5_1>(table);
+  AddFormat<V, DType::kQ8_0>(table);
+  AddFormat<V, DType::kQ4_K>(table);
+  AddFormat<V, DType::kQ5_K>(table);
+  AddFormat<V, DType::kQ6_K>(table);
+  AddFormat<V, DType::kIQ4_NL>(table);
+  AddFormat<V, DType::kIQ4_XS>(table);
+  return table;
+}

@@ -1,0 +1,99 @@
+#include "tessera/kernels/cpu/product_job.h"
+
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <new>
+
+#include "tessera/core/thread_pool.h"
+
+namespace tessera::kernels {
+namespace {
+
+// Panels whose tiles are kept at once: x is read from memory once for all of them. 16 · 20 KB fit a core's L2.
+constexpr int64_t kPanelBatch = 16;
+
+// A stretch of panels of one weight times a stretch of row groups.
+struct Piece {
+  const JobWeight* weight;
+  int64_t panel_begin, panel_end, group_begin, group_end;
+};
+
+void RunPiece(const ProductJob& job, const Piece& piece) {
+  const JobWeight& weight = *piece.weight;
+  const int64_t tile_bytes = job.chunk * job.w_unit_bytes;
+  std::byte* tiles =
+      ThreadScratch(Scratch::kTile, std::min(kPanelBatch, piece.panel_end - piece.panel_begin) * tile_bytes);
+  std::array<const std::byte*, kPanelBatch> panels;
+  for (int64_t p0 = piece.panel_begin; p0 < piece.panel_end; p0 += kPanelBatch) {
+    const int64_t p1 = std::min(piece.panel_end, p0 + kPanelBatch);
+    for (int64_t begin = 0; begin < job.units; begin += job.chunk) {
+      const int64_t end = std::min(job.units, begin + job.chunk);
+      for (int64_t p = p0; p < p1; ++p) panels[p - p0] = weight.panel(p, begin, end, tiles + (p - p0) * tile_bytes);
+      for (int64_t g = piece.group_begin; g < piece.group_end; ++g) {
+        const int64_t row = g * job.max_rows, rows = std::min<int64_t>(job.max_rows, job.rows - row);
+        MicroArgs args;
+        args.units = end - begin;
+        args.x = job.x + (row * job.units + begin * rows) * job.x_unit_bytes;
+        args.y_stride = weight.outputs;
+        args.first = begin == 0;
+        for (int64_t p = p0; p < p1; ++p) {
+          args.w = panels[p - p0];
+          args.y = weight.y + row * weight.outputs + p * kPanelRows;
+          args.columns = static_cast<int>(std::min<int64_t>(kPanelRows, weight.outputs - p * kPanelRows));
+          weight.kernels[rows - 1](args);
+        }
+      }
+    }
+  }
+}
+
+// Pieces of about equal work: few enough to be cheap, enough that threads which are held up do not hold up the rest.
+std::vector<Piece> Cut(const ProductJob& job) {
+  const int64_t groups = (job.rows + job.max_rows - 1) / job.max_rows;
+  int64_t all_panels = 0;
+  for (const JobWeight& weight : job.weights) all_panels += PanelCount(weight.outputs);
+  const int64_t wanted = ThreadCount() == 1 ? 1 : 4 * ThreadCount();
+  const int64_t panels_each =
+      std::clamp<int64_t>((all_panels + wanted - 1) / wanted, 1, groups == 1 ? all_panels : 2 * kPanelBatch);
+  const int64_t pieces_by_panels = (all_panels + panels_each - 1) / panels_each;
+  const int64_t row_cuts = std::clamp<int64_t>(wanted / std::max<int64_t>(pieces_by_panels, 1), 1, groups);
+  const int64_t groups_each = (groups + row_cuts - 1) / row_cuts;
+  std::vector<Piece> pieces;
+  for (const JobWeight& weight : job.weights) {
+    const int64_t panels = PanelCount(weight.outputs);
+    for (int64_t p = 0; p < panels; p += panels_each) {
+      for (int64_t g = 0; g < groups; g += groups_each)
+        pieces.push_back({&weight, p, std::min(panels, p + panels_each), g, std::min(groups, g + groups_each)});
+    }
+  }
+  return pieces;
+}
+
+}  // namespace
+
+void RunProductJob(const ProductJob& job) {
+  const std::vector<Piece> pieces = Cut(job);
+  ParallelFor(static_cast<int64_t>(pieces.size()), [&](int64_t i) { RunPiece(job, pieces[static_cast<size_t>(i)]); });
+}
+
+std::byte* ThreadScratch(Scratch purpose, int64_t bytes) {
+  constexpr std::align_val_t kAlignment{64};
+  struct Free {
+    void operator()(std::byte* p) const { ::operator delete(p, kAlignment); }
+  };
+  struct Buffer {
+    std::unique_ptr<std::byte, Free> data;
+    int64_t bytes = 0;
+  };
+  thread_local std::array<Buffer, 4> buffers;
+  Buffer& buffer = buffers[static_cast<size_t>(purpose)];
+  if (buffer.bytes < bytes) {
+    buffer.data.reset();
+    buffer.data.reset(static_cast<std::byte*>(::operator new(static_cast<size_t>(bytes), kAlignment)));
+    buffer.bytes = bytes;
+  }
+  return buffer.data.get();
+}
+
+}  // namespace tessera::kernels

@@ -1,0 +1,90 @@
+#pragma once
+// The inner loops of a product, one table an instruction set. Each works on one panel of the weight (sixteen outputs,
+// one lane each) and a group of at most `max_rows` rows of x. Operands lie as the loop reads them:
+//
+//   x   groups of rows; inside a group of R rows, unit u of all R rows, then unit u + 1.
+//       f32: unit = one value [R].   bf16: unit = two values [R][2].   integers: unit = 32 values, an XBlock of R rows.
+//   w   float products: [units][16] f32, or [units][16][2] bf16. Integer products: a tile of unpacked records, or the
+//       packed panel itself.
+//
+// Sums of one output run over the units in order, in one f32 accumulator, which passes through y between calls: so
+// cutting the units or the rows in other places does not change a bit.
+
+#include <array>
+#include <cstdint>
+
+#include "tessera/core/dtype.h"
+#include "tessera/kernels/panel_layout.h"
+
+namespace tessera::kernels {
+
+struct MicroArgs {
+  int64_t units = 0;
+  const void* x = nullptr;
+  const void* w = nullptr;
+  float* y = nullptr;    // row r at y + r · y_stride
+  int64_t y_stride = 0;  // in values
+  int columns = kPanelRows;
+  bool first = true;  // start from zero; else add to y
+};
+using MicroKernel = void (*)(const MicroArgs&);
+
+// An XBlock of R rows: q int8 [R][32], scale f32 [R], and then what the format's zero or minimum needs of the sums of
+// q:
+//   symmetric   int32 [parts][R]: -zero · Σ q over the part
+//   minimum     f32 [R]: Σ q
+// A row's x is scale · q. The scale is max |x| / 127; NaN if the block holds an infinity or NaN.
+constexpr int64_t XBlockBytes(const PanelFormat& format) { return 32 + 4 + 4 * format.parts; }
+
+// A tile's record: codes u8 [8][64], scales f32 [parts][16], minimums f32 [16] if any.
+constexpr int64_t TileRecordBytes(const PanelFormat& format) {
+  return 512 + 64 * format.parts + (format.minimum ? 64 : 0);
+}
+
+inline constexpr int kMostRows = 16;       // of any table below
+inline constexpr int kMostDirectRows = 4;  // rows for which unpacking in registers beats a tile
+
+struct FloatKernels {
+  int max_rows = 0;
+  std::array<MicroKernel, kMostRows> multiply{};                                   // [R - 1]
+  void (*widen_bf16)(const uint16_t* pairs, int64_t count, float* out) = nullptr;  // bf16 panel -> f32 panel, K = count
+  void (*widen_f16)(const uint16_t* values, int64_t count, float* out) = nullptr;  // any `count` values
+};
+
+struct Bf16Kernels {
+  int max_rows = 0;
+  std::array<MicroKernel, kMostRows> multiply{};
+};
+
+struct IntegerFormatKernels {
+  std::array<MicroKernel, kMostRows> multiply_tile{};
+  std::array<MicroKernel, kMostDirectRows> multiply_packed{};  // null beyond max_rows
+  // records begin … of a packed panel (its pointer at the first, or at its header) -> tile
+  void (*unpack)(const uint8_t* packed, int64_t records, uint8_t* tile) = nullptr;
+};
+
+struct IntegerKernels {
+  int max_rows = 0;
+  std::array<IntegerFormatKernels, kDTypeCount> formats{};
+  // Row r of an XBlock group of R rows: x [32 · blocks] -> its places in blocks 0, 1, …
+  void (*quantize)(const float* x, int64_t blocks, const PanelFormat& format, int row, int rows,
+                   uint8_t* out) = nullptr;
+};
+
+// The tables; null where the compiler's target architecture lacks the set.
+const FloatKernels& PortableFloatKernels();
+const IntegerKernels& PortableIntegerKernels();
+#if defined(__x86_64__)
+const FloatKernels& Avx2FloatKernels();
+const IntegerKernels& Avx2IntegerKernels();
+const FloatKernels& Avx512FloatKernels();
+const IntegerKernels& Avx512VnniIntegerKernels();
+const Bf16Kernels& Avx512Bf16Kernels();
+#endif
+
+// Those of the live instruction set. `bf16` is null where there is no dot product of pairs.
+const FloatKernels& LiveFloatKernels();
+const IntegerKernels& LiveIntegerKernels();
+const Bf16Kernels* LiveBf16Kernels();
+
+}  // namespace tessera::kernels

@@ -1,0 +1,254 @@
+#include "tessera/kernels/panel_records.h"
+
+#include <cstring>
+
+#include "tessera/core/error.h"
+#include "tessera/kernels/quant_blocks.h"
+
+namespace tessera::kernels {
+namespace {
+
+// The 32 codes of part `part` of a block, read and written. `part` is 0 for blocks of 32 values.
+
+template <typename Block>
+requires requires(Block b) {
+  b.qs[15];
+} &&(sizeof(Block::qs) == 16) void ReadNibbles(const Block& block, int, uint8_t* codes) {
+  for (int i = 0; i < 16; ++i) {
+    codes[i] = block.qs[i] & 15;
+    codes[i + 16] = block.qs[i] >> 4;
+  }
+}
+template <typename Block>
+void WriteNibbles(Block& block, int, const uint8_t* codes) {
+  for (int i = 0; i < 16; ++i) block.qs[i] = static_cast<uint8_t>((codes[i] & 15) | (codes[i + 16] & 15) << 4);
+}
+
+void SetBits(uint8_t& byte, int shift, int mask, int value) {
+  byte = static_cast<uint8_t>((byte & ~(mask << shift)) | (value & mask) << shift);
+}
+
+template <typename Block>
+void ReadCodes(const Block& block, int part, uint8_t* codes) {
+  if constexpr (std::is_same_v<Block, BlockQ8_0>) {
+    for (int i = 0; i < 32; ++i) codes[i] = static_cast<uint8_t>(block.qs[i]) ^ 0x80;
+  } else if constexpr (std::is_same_v<Block, BlockQ4_K> || std::is_same_v<Block, BlockQ5_K>) {
+    for (int i = 0; i < 32; ++i) codes[i] = (block.qs[part / 2 * 32 + i] >> (part % 2 * 4)) & 15;
+    if constexpr (std::is_same_v<Block, BlockQ5_K>) {
+      for (int i = 0; i < 32; ++i) codes[i] |= static_cast<uint8_t>((block.qh[i] >> part & 1) << 4);
+    }
+  } else if constexpr (std::is_same_v<Block, BlockQ6_K>) {
+    const int half = part / 4, quarter = part % 4;
+    for (int i = 0; i < 32; ++i) {
+      const int low = block.ql[64 * half + quarter % 2 * 32 + i] >> (quarter / 2 * 4) & 15;
+      codes[i] = static_cast<uint8_t>(low | (block.qh[32 * half + i] >> (2 * quarter) & 3) << 4);
+    }
+  } else if constexpr (std::is_same_v<Block, BlockIQ4_XS>) {
+    for (int i = 0; i < 16; ++i) {
+      codes[i] = block.qs[16 * part + i] & 15;
+      codes[i + 16] = block.qs[16 * part + i] >> 4;
+    }
+  } else {
+    ReadNibbles(block, part, codes);
+    if constexpr (std::is_same_v<Block, BlockQ5_0> || std::is_same_v<Block, BlockQ5_1>) {
+      for (int i = 0; i < 32; ++i) codes[i] |= static_cast<uint8_t>((block.qh[i / 8] >> (i % 8) & 1) << 4);
+    }
+  }
+}
+
+template <typename Block>
+void WriteCodes(Block& block, int part, const uint8_t* codes) {
+  if constexpr (std::is_same_v<Block, BlockQ8_0>) {
+    for (int i = 0; i < 32; ++i) block.qs[i] = static_cast<int8_t>(codes[i] ^ 0x80);
+  } else if constexpr (std::is_same_v<Block, BlockQ4_K> || std::is_same_v<Block, BlockQ5_K>) {
+    for (int i = 0; i < 32; ++i) SetBits(block.qs[part / 2 * 32 + i], part % 2 * 4, 15, codes[i]);
+    if constexpr (std::is_same_v<Block, BlockQ5_K>) {
+      for (int i = 0; i < 32; ++i) SetBits(block.qh[i], part, 1, codes[i] >> 4);
+    }
+  } else if constexpr (std::is_same_v<Block, BlockQ6_K>) {
+    const int half = part / 4, quarter = part % 4;
+    for (int i = 0; i < 32; ++i) {
+      SetBits(block.ql[64 * half + quarter % 2 * 32 + i], quarter / 2 * 4, 15, codes[i]);
+      SetBits(block.qh[32 * half + i], 2 * quarter, 3, codes[i] >> 4);
+    }
+  } else if constexpr (std::is_same_v<Block, BlockIQ4_XS>) {
+    for (int i = 0; i < 16; ++i)
+      block.qs[16 * part + i] = static_cast<uint8_t>((codes[i] & 15) | (codes[i + 16] & 15) << 4);
+  } else {
+    WriteNibbles(block, part, codes);
+    if constexpr (std::is_same_v<Block, BlockQ5_0> || std::is_same_v<Block, BlockQ5_1>) {
+      for (int i = 0; i < 32; ++i) SetBits(block.qh[i / 8], i % 8, 1, codes[i] >> 4);
+    }
+  }
+}
+
+template <typename Block>
+RowRecord Read(const std::byte* row, int64_t index) {
+  constexpr bool kSuper = PanelFormatOf(kDTypeOfBlock<Block>).super;
+  Block block;
+  std::memcpy(&block, row + (kSuper ? index / kSuperRecords : index) * static_cast<int64_t>(sizeof(Block)),
+              sizeof(Block));
+  const int part = kSuper ? static_cast<int>(index % kSuperRecords) : 0;
+  RowRecord record;
+  ReadCodes(block, part, record.codes);
+  record.d = block.d.bits;
+  if constexpr (requires { block.m; }) record.m = block.m.bits;
+  if constexpr (requires { block.dmin; }) {
+    record.m = block.dmin.bits;
+    const ScaleAndMin s = GetScaleAndMin(block.scales, part);
+    record.scales[0] = static_cast<uint8_t>(s.scale);
+    record.minimum = static_cast<uint8_t>(s.min);
+  } else if constexpr (std::is_same_v<Block, BlockQ6_K>) {
+    record.scales[0] = static_cast<uint8_t>(block.scales[2 * part]);
+    record.scales[1] = static_cast<uint8_t>(block.scales[2 * part + 1]);
+  } else if constexpr (std::is_same_v<Block, BlockIQ4_XS>) {
+    const int low = block.scales_l[part / 2] >> (part % 2 * 4) & 15, high = block.scales_h >> (2 * part) & 3;
+    record.scales[0] = static_cast<uint8_t>((low | high << 4) - 32);
+  }
+  return record;
+}
+
+// The inverse of GetScaleAndMin.
+void SetScaleAndMin(uint8_t* scales, int p, int scale, int minimum) {
+  if (p < 4) {
+    SetBits(scales[p], 0, 63, scale);
+    SetBits(scales[p + 4], 0, 63, minimum);
+  } else {
+    scales[p + 4] = static_cast<uint8_t>((scale & 15) | (minimum & 15) << 4);
+    SetBits(scales[p - 4], 6, 3, scale >> 4);
+    SetBits(scales[p], 6, 3, minimum >> 4);
+  }
+}
+
+template <typename Block>
+void Write(const RowRecord& record, std::byte* row, int64_t index) {
+  constexpr bool kSuper = PanelFormatOf(kDTypeOfBlock<Block>).super;
+  std::byte* place = row + (kSuper ? index / kSuperRecords : index) * static_cast<int64_t>(sizeof(Block));
+  Block block;
+  std::memcpy(&block, place, sizeof(Block));
+  const int part = kSuper ? static_cast<int>(index % kSuperRecords) : 0;
+  WriteCodes(block, part, record.codes);
+  block.d.bits = record.d;
+  if constexpr (requires { block.m; }) block.m.bits = record.m;
+  if constexpr (requires { block.dmin; }) {
+    block.dmin.bits = record.m;
+    SetScaleAndMin(block.scales, part, record.scales[0], record.minimum);
+  } else if constexpr (std::is_same_v<Block, BlockQ6_K>) {
+    block.scales[2 * part] = static_cast<int8_t>(record.scales[0]);
+    block.scales[2 * part + 1] = static_cast<int8_t>(record.scales[1]);
+  } else if constexpr (std::is_same_v<Block, BlockIQ4_XS>) {
+    const int scale = static_cast<int8_t>(record.scales[0]) + 32;
+    SetBits(block.scales_l[part / 2], part % 2 * 4, 15, scale);
+    block.scales_h = static_cast<uint16_t>((block.scales_h & ~(3 << (2 * part))) | (scale >> 4 & 3) << (2 * part));
+  }
+  std::memcpy(place, &block, sizeof(Block));
+}
+
+// body(Block{}) with the block type of a format that has integer panels.
+template <typename Body>
+auto WithBlock(DType dtype, Body&& body) {
+  switch (dtype) {
+    case DType::kQ4_0:
+      return body(BlockQ4_0{});
+    case DType::kQ4_1:
+      return body(BlockQ4_1{});
+    case DType::kQ5_0:
+      return body(BlockQ5_0{});
+    case DType::kQ5_1:
+      return body(BlockQ5_1{});
+    case DType::kQ8_0:
+      return body(BlockQ8_0{});
+    case DType::kQ4_K:
+      return body(BlockQ4_K{});
+    case DType::kQ5_K:
+      return body(BlockQ5_K{});
+    case DType::kQ6_K:
+      return body(BlockQ6_K{});
+    case DType::kIQ4_NL:
+      return body(BlockIQ4_NL{});
+    case DType::kIQ4_XS:
+      return body(BlockIQ4_XS{});
+    default:
+      Fail("packed weight: {} has no integer panels", Name(dtype));
+  }
+}
+
+// Where a record's fields lie in its panel.
+struct RecordPlace {
+  int64_t d, m, scales, minimum, low, high;
+};
+RecordPlace PlaceOf(const PanelFormat& format, int64_t index) {
+  RecordPlace place;
+  int64_t record = format.offset(index);
+  if (format.super) {
+    const int64_t header = format.offset(index / kSuperRecords * kSuperRecords);
+    place.d = header;
+    record = header + format.header_bytes() + index % kSuperRecords * format.record_bytes();
+    place.scales = record;
+    place.minimum = record + 16 * format.parts;
+  } else {
+    place.d = record;
+    place.scales = place.minimum = 0;
+  }
+  place.m = place.d + 32;
+  place.low = record + format.scale_bytes();
+  place.high = place.low + 64 * format.low_bits;
+  return place;
+}
+
+}  // namespace
+
+RowRecord ReadRowRecord(DType dtype, const std::byte* row, int64_t index) {
+  return WithBlock(dtype, [&]<typename Block>(Block) { return Read<Block>(row, index); });
+}
+
+void WriteRowRecord(DType dtype, const RowRecord& record, std::byte* row, int64_t index) {
+  WithBlock(dtype, [&]<typename Block>(Block) { Write<Block>(record, row, index); });
+}
+
+void PutRecord(DType dtype, const RowRecord& record, uint8_t* panel, int64_t index, int lane) {
+  const PanelFormat format = PanelFormatOf(dtype);
+  const RecordPlace place = PlaceOf(format, index);
+  std::memcpy(panel + place.d + 2 * lane, &record.d, 2);
+  if (format.minimum) std::memcpy(panel + place.m + 2 * lane, &record.m, 2);
+  if (format.super) {
+    for (int p = 0; p < format.parts; ++p) panel[place.scales + 16 * p + lane] = record.scales[p];
+    if (format.minimum) panel[place.minimum + lane] = record.minimum;
+  }
+  uint8_t* low = panel + place.low;
+  uint8_t* high = panel + place.high;
+  for (int k = 0; k < 32; ++k) {
+    const int group = k / 4, byte = 4 * lane + k % 4, code = record.codes[k];
+    if (format.low_bits == 8)
+      low[64 * group + byte] = record.codes[k];
+    else
+      low[64 * (group % 4) + byte] |= static_cast<uint8_t>((code & 15) << (group / 4 * 4));
+    if (format.high_bits == 1) high[8 * group + byte / 8] |= static_cast<uint8_t>((code >> 4 & 1) << (byte % 8));
+    if (format.high_bits == 2)
+      high[64 * (group / 4) + byte] |= static_cast<uint8_t>((code >> 4 & 3) << (2 * (group % 4)));
+  }
+}
+
+RowRecord GetRecord(DType dtype, const uint8_t* panel, int64_t index, int lane) {
+  const PanelFormat format = PanelFormatOf(dtype);
+  const RecordPlace place = PlaceOf(format, index);
+  RowRecord record;
+  std::memcpy(&record.d, panel + place.d + 2 * lane, 2);
+  if (format.minimum) std::memcpy(&record.m, panel + place.m + 2 * lane, 2);
+  if (format.super) {
+    for (int p = 0; p < format.parts; ++p) record.scales[p] = panel[place.scales + 16 * p + lane];
+    if (format.minimum) record.minimum = panel[place.minimum + lane];
+  }
+  const uint8_t* low = panel + place.low;
+  const uint8_t* high = panel + place.high;
+  for (int k = 0; k < 32; ++k) {
+    const int group = k / 4, byte = 4 * lane + k % 4;
+    int code = format.low_bits == 8 ? low[64 * group + byte] : low[64 * (group % 4) + byte] >> (group / 4 * 4) & 15;
+    if (format.high_bits == 1) code |= (high[8 * group + byte / 8] >> (byte % 8) & 1) << 4;
+    if (format.high_bits == 2) code |= (high[64 * (group / 4) + byte] >> (2 * (group % 4)) & 3) << 4;
+    record.codes[k] = static_cast<uint8_t>(code);
+  }
+  return record;
+}
+
+}  // namespace tessera::kernels

@@ -1,0 +1,209 @@
+#include "tessera/kernels/matmul.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "kernels/for_each_isa.h"
+#include "kernels/product_data.h"
+#include "tessera/core/thread_pool.h"
+#include "tessera/kernels/packed_weight.h"
+#include "tessera/kernels/panel_layout.h"
+
+namespace tessera::kernels {
+namespace {
+
+constexpr double kUnit = 0x1p-24;  // half a unit in the last place of 1.0f
+
+Tensor Magnitudes(const Tensor& x) {
+  Tensor magnitudes = x.To(DType::kF32).Clone();
+  for (float& value : magnitudes.mutable_data<float>()) value = std::abs(value);
+  return magnitudes;
+}
+
+Tensor WeightAsFloat(const Tensor& w) {
+  Tensor values = Tensor::Empty(w.shape());
+  ReadWeightRows(w, 0, w.dim(0), values.mutable_data<float>());
+  return values;
+}
+
+// |y - a bᵀ| <= roundings · u · |a| |b|ᵀ: the bound of a sum with that many roundings on the way of each term.
+void ExpectNear(const Tensor& y, const Tensor& a, const Tensor& b, double roundings) {
+  const Tensor exact = reference::Product(a, b), size = reference::Product(Magnitudes(a), Magnitudes(WeightAsFloat(b)));
+  ASSERT_EQ(y.shape(), exact.shape());
+  ASSERT_EQ(y.dtype(), DType::kF32);
+  for (size_t i = 0; i < y.data<float>().size(); ++i) {
+    const double bound = roundings * kUnit * size.data<double>()[i] + 1e-37;
+    ASSERT_NEAR(y.data<float>()[i], exact.data<double>()[i], bound) << "output " << i;
+  }
+}
+
+// x as integer products see it: rounded to 8 bits in blocks of 32.
+Tensor Rounded(const Tensor& x) {
+  Tensor rounded = x.To(DType::kF32).Clone();
+  const auto values = rounded.mutable_data<float>();
+  for (size_t begin = 0; begin < values.size(); begin += 32) {
+    float largest = 0;
+    for (size_t i = begin; i < begin + 32; ++i) largest = std::max(largest, std::abs(values[i]));
+    if (largest == 0) continue;
+    for (size_t i = begin; i < begin + 32; ++i)
+      values[i] = std::nearbyintf(values[i] * (127.0f / largest)) * (largest / 127.0f);
+  }
+  return rounded;
+}
+
+TEST(Product, OfFloatsIsTheTextbooks) {
+  ForEachIsa([](Isa) {
+    for (const DType a_dtype : FloatDTypes()) {
+      for (const DType b_dtype : FloatDTypes()) {
+        SCOPED_TRACE(std::string(Name(a_dtype)) + " times " + std::string(Name(b_dtype)));
+        for (const int64_t outputs : {1, 15, 17, 70}) {
+          for (const int64_t inputs : {1, 2, 31, 401}) {
+            for (const int64_t rows : {1, 13, 63}) {
+              const Tensor a = RandomMatrix(rows, inputs, 1, a_dtype), b = RandomMatrix(outputs, inputs, 2, b_dtype);
+              ExpectNear(Product(a, PackWeight(b)), a, b, static_cast<double>(inputs) + 1);
+            }
+          }
+        }
+      }
+    }
+  });
+}
+
+TEST(Product, OfBlockFormatsIsTheTextbooksWithRoundedActivations) {
+  ForEachIsa([](Isa) {
+    for (const DType dtype : BlockDTypes()) {
+      SCOPED_TRACE(Name(dtype));
+      for (const int64_t outputs : {1, 15, 16, 17, 40}) {
+        const int64_t inputs = Info(dtype).block_size == 32 ? 1120 : 1536;
+        for (const int64_t rows : {1, 2, 5, 29}) {
+          const Tensor a = RandomMatrix(rows, inputs, 1), b = RandomWeight(outputs, inputs, 2, dtype);
+          if (!HasIntegerPanels(dtype)) {
+            ExpectNear(Product(a, b), a, b, static_cast<double>(inputs));
+            continue;
+          }
+          // A block's sum is exact; scaling it and adding it to the others rounds about six times, twice for a format
+          // with two scales. Codes with a minimum cancel: their terms are up to 16 times the values.
+          ExpectNear(Product(a, PackWeight(b)), Rounded(a), b, 16 * (static_cast<double>(inputs) / 16 + 6));
+        }
+      }
+    }
+  });
+}
+
+TEST(Product, ExactKeepsTheActivations) {
+  ForEachIsa([](Isa) {
+    for (const DType dtype : BlockDTypes()) {
+      SCOPED_TRACE(Name(dtype));
+      const Tensor a = RandomMatrix(5, 512, 1), b = RandomWeight(20, 512, 2, dtype);
+      ExpectNear(Product(a, PackWeight(b), ProductPrecision::kExact), a, b, 513);
+      ExpectNear(Product(a, b, ProductPrecision::kExact), a, b, 513);
+    }
+  });
+}
+
+// The bits of a row: alone, among others, packed or not, on any number of threads.
+TEST(Product, ARowHasTheSameBitsInAnyCompany) {
+  ForEachIsa([](Isa isa) {
+    std::vector<std::pair<DType, DType>> cases;
+    for (const DType dtype : FloatDTypes()) cases.emplace_back(dtype, dtype);
+    cases.emplace_back(DType::kF32, DType::kBF16);
+    for (const DType dtype : BlockDTypes()) cases.emplace_back(DType::kF32, dtype);
+    const int64_t outputs = isa == Isa::kPortable ? 35 : 300, inputs = isa == Isa::kPortable ? 256 : 1280;
+    for (const auto& [a_dtype, b_dtype] : cases) {
+      SCOPED_TRACE(Name(b_dtype));
+      const Tensor a = RandomMatrix(70, inputs, 1, a_dtype), b = RandomWeight(outputs, inputs, 2, b_dtype);
+      const Tensor packed = PackWeight(b);
+      SetThreadCount(1);
+      const Tensor alone = Product(a.Slice(0, 69, 70), packed);
+      for (const int threads : {1, 2, 4}) {
+        SetThreadCount(threads);
+        for (const int64_t rows : {1, 2, 3, 4, 5, 7, 12, 13, 24, 31, 70}) {
+          for (const Tensor& weight : {packed, b}) {
+            if (!weight.packed() && (rows != 1 && rows != 13)) continue;
+            const Tensor y = Product(a.Slice(0, 70 - rows, 70), weight);
+            const float* last = y.data<float>().data() + (rows - 1) * outputs;
+            ASSERT_EQ(std::memcmp(last, alone.raw(), 4 * static_cast<size_t>(outputs)), 0)
+                << rows << " rows, " << threads << " threads, " << (weight.packed() ? "packed" : "plain");
+          }
+        }
+      }
+      SetThreadCount(2);
+    }
+  });
+}
+
+TEST(Product, OfTransposedViewsIsTheTextbooks) {
+  ForEachIsa([](Isa) {
+    for (const DType dtype : FloatDTypes()) {
+      SCOPED_TRACE(Name(dtype));
+      const Tensor a = RandomMatrix(37, 19, 1, dtype), b = RandomMatrix(37, 45, 2, dtype);
+      const Tensor y = Product(a.Transpose(0, 1), b.Transpose(0, 1));
+      const Tensor a_copy = a.Transpose(0, 1).Contiguous(), b_copy = b.Transpose(0, 1).Contiguous();
+      ExpectNear(y, a_copy, b_copy, 38);
+      EXPECT_EQ(std::memcmp(y.raw(), Product(a_copy, b_copy).raw(), static_cast<size_t>(y.bytes())), 0);
+    }
+  });
+}
+
+TEST(Product, WithoutRowsOrInputsIsEmptyOrZero) {
+  EXPECT_EQ(Product(Tensor::Zeros({0, 8}), Tensor::Zeros({3, 8})).shape(), (Shape{0, 3}));
+  EXPECT_EQ(Product(Tensor::Zeros({2, 8}), Tensor::Zeros({0, 8})).shape(), (Shape{2, 0}));
+  const Tensor y = Product(Tensor::Zeros({2, 0}), Tensor::Zeros({3, 0}));
+  for (const float value : y.data<float>()) EXPECT_EQ(value, 0);
+}
+
+TEST(Product, ExtremeValuesStayInTheirRow) {
+  ForEachIsa([](Isa) {
+    for (const DType dtype : {DType::kF32, DType::kBF16, DType::kQ4_1, DType::kQ8_0, DType::kQ6_K}) {
+      SCOPED_TRACE(Name(dtype));
+      Tensor a = RandomMatrix(5, 256, 1);
+      const auto values = a.mutable_data<float>();
+      values[0] = std::numeric_limits<float>::infinity();
+      values[256 + 40] = std::numeric_limits<float>::quiet_NaN();
+      for (size_t k = 0; k < 256; ++k) values[512 + k] = k % 2 ? 1e-38f : -1e-39f;
+      for (size_t k = 0; k < 256; ++k) values[768 + k] = 0;
+      const Tensor y = Product(a, RandomWeight(20, 256, 2, dtype));
+      for (size_t n = 0; n < 20; ++n) {
+        EXPECT_FALSE(std::isfinite(y.data<float>()[n]));
+        EXPECT_TRUE(std::isnan(y.data<float>()[20 + n]));
+        EXPECT_LT(std::abs(y.data<float>()[40 + n]), 1e-30f);
+        EXPECT_EQ(y.data<float>()[60 + n], 0);
+        EXPECT_TRUE(std::isfinite(y.data<float>()[80 + n]));
+      }
+    }
+  });
+}
+
+TEST(Product, ExtremeCodesDoNotOverflow) {
+  ForEachIsa([](Isa) {
+    for (const DType dtype : {DType::kQ4_0, DType::kQ5_1, DType::kQ8_0, DType::kQ6_K, DType::kIQ4_NL}) {
+      for (const int byte : {0x00, 0x7f, 0x80, 0xff}) {
+        SCOPED_TRACE(std::string(Name(dtype)) + " " + std::to_string(byte));
+        Tensor w = RandomWeight(16, 256, 2, dtype);
+        const Tensor scales = w.Clone();
+        std::memset(w.mutable_raw(), byte, static_cast<size_t>(w.bytes()));
+        const int64_t size = Info(dtype).block_bytes, at = dtype == DType::kQ6_K ? size - 2 : 0;
+        for (int64_t i = 0; i < w.bytes(); i += size) std::memcpy(w.mutable_raw() + i + at, scales.raw() + i + at, 2);
+        if (dtype == DType::kQ5_1) {
+          for (int64_t i = 0; i < w.bytes(); i += size) std::memcpy(w.mutable_raw() + i + 2, scales.raw() + i, 2);
+        }
+        for (const float sign : {1.0f, -1.0f}) {
+          const Tensor a = Tensor::Full({1, 256}, sign * 1e3f);
+          ExpectNear(Product(a, w), Rounded(a), w, 16 * 22);
+        }
+      }
+    }
+  });
+}
+
+TEST(Product, WrongOperandsAreErrors) {
+  EXPECT_THROW(Product(Tensor::Zeros({2, 8}), Tensor::Zeros({3, 7})), Error);
+  EXPECT_THROW(Product(Tensor::Zeros({2, 8}, DType::kI32), Tensor::Zeros({3, 8})), Error);
+  EXPECT_THROW(Product(Tensor::Zeros({2, 8}), Tensor::Zeros({3, 8}, DType::kI8)), Error);
+}
+
+}  // namespace
+}  // namespace tessera::kernels
