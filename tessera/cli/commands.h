@@ -10,7 +10,9 @@ class App;
 namespace tessera::cli {
 
 void AddCompletion(CLI::App& program, const Globals& globals);
+void AddDetokenize(CLI::App& program, const Globals& globals);
 void AddManual(CLI::App& program, const Globals& globals);
+void AddTokenize(CLI::App& program, const Globals& globals);
 void AddVersion(CLI::App& program, const Globals& globals);
 
 }  // namespace tessera::cli

@@ -17,7 +17,9 @@ using AddCommand = void (*)(CLI::App&, const Globals&);
 
 constexpr AddCommand kCommands[] = {
     AddCompletion,
+    AddDetokenize,
     AddManual,
+    AddTokenize,
     AddVersion,
 };
 
