@@ -48,6 +48,7 @@ Parameters::Entry& Parameters::Load(const std::string& name, const Shape& shape)
   Entry& entry = entries_.emplace_back(Entry{value, shape});
   by_name_.emplace(name, &entry);
   names_.push_back(name);
+  if (options_.on_weight) options_.on_weight();
   return entry;
 }
 

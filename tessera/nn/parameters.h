@@ -27,6 +27,7 @@ struct LoadOptions {
   DType activations = DType::kF32;  // what layers pass on: f32 or bf16. Vectors (norms, biases) take this dtype
   bool pack = false;                // reorder matrices for the fastest product: inference only, no gradients
   ops::LinearPrecision precision = ops::LinearPrecision::kFast;  // of products with block formats
+  std::function<void()> on_weight;  // called after each weight is loaded, to show how far loading has come
 };
 
 // A weight in a store. Small to copy; lives no longer than its store. A default-made one is absent.
