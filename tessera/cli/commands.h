@@ -13,6 +13,9 @@ void AddCompletion(CLI::App& program, const Globals& globals);
 void AddDetokenize(CLI::App& program, const Globals& globals);
 void AddManual(CLI::App& program, const Globals& globals);
 void AddTokenize(CLI::App& program, const Globals& globals);
+void AddInspect(CLI::App& program, const Globals& globals);
+void AddList(CLI::App& program, const Globals& globals);
+void AddPull(CLI::App& program, const Globals& globals);
 void AddVersion(CLI::App& program, const Globals& globals);
 
 }  // namespace tessera::cli

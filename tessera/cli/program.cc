@@ -20,6 +20,9 @@ constexpr AddCommand kCommands[] = {
     AddDetokenize,
     AddManual,
     AddTokenize,
+    AddPull,
+    AddList,
+    AddInspect,
     AddVersion,
 };
 
