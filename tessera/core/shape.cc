@@ -16,7 +16,7 @@ Shape::Shape(std::span<const int64_t> dims) : rank_(static_cast<int>(std::min<si
 }
 
 int Shape::Axis(int axis) const {
-  Require(axis >= -rank_ && axis < rank_, "shape: no axis {} in {}", axis, ToString(*this));
+  Require(axis >= -rank_ && axis < rank_, "shape: no axis {} in {}", axis, *this);
   return axis < 0 ? axis + rank_ : axis;
 }
 
@@ -39,7 +39,7 @@ Shape Shape::Without(int axis) const {
 
 Shape Shape::Insert(int axis, int64_t length) const {
   Require(rank_ < kMaxRank && axis >= 0 && axis <= rank_, "shape: cannot insert axis {} into {}", axis,
-          ToString(*this));
+          *this);
   std::array<int64_t, kMaxRank> dims{};
   for (int i = 0, n = 0; n <= rank_; ++n) dims[n] = n == axis ? length : dims_[i++];
   return Shape(std::span<const int64_t>(dims.data(), static_cast<size_t>(rank_ + 1)));

@@ -82,6 +82,13 @@ class AttentionWork {
     return ranges;
   }
 
+  // False only if no row of the block sees a key of tile t. (A row's range grows with the row, trees aside.)
+  bool MaySee(const RowBlock& block, int64_t t) const {
+    const AttentionMask& mask = sequences[block.sequence].mask;
+    const KeyRange first = mask.Range(block.begin / group), last = mask.Range((block.end - 1) / group);
+    return mask.is_tree() || (first.begin < (t + 1) * kTileKeys && last.end > t * kTileKeys);
+  }
+
   // The segments first … last - 1 that hold all keys of some rows; none if first == last.
   static std::pair<int64_t, int64_t> Segments(const std::vector<KeyRange>& ranges) {
     int64_t first = std::numeric_limits<int64_t>::max(), last = 0;

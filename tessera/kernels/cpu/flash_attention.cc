@@ -345,15 +345,5 @@ AttentionResult AttentionPaged(const AttentionOperands& x, const KvPages& pages,
   return x.q.dtype() == DType::kF64 ? reference::AttentionPaged(x, pages, spec) : Forward(x, spec, &pages);
 }
 
-AttentionOperands AttentionVjp(const AttentionOperands& x, const AttentionSpec& spec, const AttentionResult& result,
-                               const Tensor& d_o) {
-  return reference::AttentionVjp(x, spec, result, d_o);
-}
-
-Tensor AttentionJvp(const AttentionOperands& x, const AttentionSpec& spec, const AttentionResult& result,
-                    const AttentionOperands& tangents) {
-  return reference::AttentionJvp(x, spec, result, tangents);
-}
-
 }  // namespace tessera::kernels
 #endif  // HWY_ONCE

@@ -234,6 +234,33 @@ inline void ExpMinus(float shift, float* x, size_t n, float* sums) {
   hn::StoreU(hn::Add(hn::LoadU(df, sums), sum), df, sums);
 }
 
+// p[j] <- exp(s[j] - lse).
+inline void Probabilities(const float* s, float lse, float* p, size_t n) {
+  const Floats df;
+  for (size_t j = 0; j < n; j += kLanes) hn::StoreU(Exp(hn::Sub(hn::LoadU(df, s + j), hn::Set(df, lse))), df, p + j);
+}
+
+// x[j] <- p[j] (x[j] - shift) · scale · (1 - (s[j] / softcap)²), and 0 where p[j] is 0, whatever x and s are there.
+// Adds the results to kLanes partial sums, value j to partial sum j mod kLanes.
+inline void WeighRow(const float* p, const float* s, float shift, float scale, float softcap, float* x, size_t n,
+                     float* sums) {
+  const Floats df;
+  Vector sum = hn::LoadU(df, sums);
+  for (size_t j = 0; j < n; j += kLanes) {
+    const Vector weight = hn::LoadU(df, p + j);
+    Vector slope = hn::Set(df, scale);
+    if (softcap > 0) {
+      const Vector t = hn::Div(hn::LoadU(df, s + j), hn::Set(df, softcap));
+      slope = hn::Mul(slope, hn::NegMulAdd(t, t, hn::Set(df, 1.0f)));
+    }
+    const Vector value = hn::Mul(hn::Mul(weight, hn::Sub(hn::LoadU(df, x + j), hn::Set(df, shift))), slope);
+    const Vector kept = hn::IfThenZeroElse(hn::Eq(weight, hn::Zero(df)), value);
+    hn::StoreU(kept, df, x + j);
+    sum = hn::Add(sum, kept);
+  }
+  hn::StoreU(sum, df, sums);
+}
+
 inline float SumLanes(const float* sums) {
   const Floats df;
   return hn::GetLane(hn::SumOfLanes(df, hn::LoadU(df, sums)));

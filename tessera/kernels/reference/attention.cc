@@ -21,14 +21,15 @@ struct Values {
   explicit Values(const Tensor& from) {
     if (!from) return;
     tensor = from.Contiguous().To(DType::kF64);
+    first_ = tensor.data<double>().data();
     if (from.rank() == 3) heads = from.dim(1), dim = from.dim(2);
   }
-  const double* Row(int64_t row, int64_t head) const {
-    return tensor.data<double>().data() + (row * heads + head) * dim;
-  }
-  double* MutableRow(int64_t row, int64_t head) {
-    return tensor.mutable_data<double>().data() + (row * heads + head) * dim;
-  }
+  const double* Row(int64_t row, int64_t head) const { return first_ + (row * heads + head) * dim; }
+  // Only of a tensor made here.
+  double* MutableRow(int64_t row, int64_t head) { return const_cast<double*>(Row(row, head)); }
+
+ private:
+  const double* first_ = nullptr;
 };
 
 double Dot(const double* a, const double* b, int64_t n) {
