@@ -12,6 +12,7 @@ namespace tessera::cli {
 void AddCompletion(CLI::App& program, const Globals& globals);
 void AddDetokenize(CLI::App& program, const Globals& globals);
 void AddManual(CLI::App& program, const Globals& globals);
+void AddQuantize(CLI::App& program, const Globals& globals);
 void AddTokenize(CLI::App& program, const Globals& globals);
 void AddInspect(CLI::App& program, const Globals& globals);
 void AddList(CLI::App& program, const Globals& globals);

@@ -19,6 +19,7 @@ constexpr AddCommand kCommands[] = {
     AddCompletion,
     AddDetokenize,
     AddManual,
+    AddQuantize,
     AddTokenize,
     AddPull,
     AddList,

@@ -1,0 +1,88 @@
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <memory>
+
+#include "tessera/cli/commands.h"
+#include "tessera/cli/progress.h"
+#include "tessera/cli/terminal.h"
+#include "tessera/core/error.h"
+#include "tessera/text/export_vocabulary.h"
+#include "tessera/weights/quantize_model.h"
+
+namespace tessera::cli {
+namespace {
+
+struct Options {
+  std::string in, out, type;
+};
+
+// The height of the embedding.
+int64_t VocabularyRows(const weights::Checkpoint& checkpoint) {
+  for (const weights::TensorInfo& info : checkpoint.tensors())
+    if (info.name == "model.embed_tokens.weight" && info.shape.rank() == 2) return info.shape[0];
+  Fail("{}: no tensor \"model.embed_tokens.weight\"", checkpoint.path().string());
+}
+
+// Adds the tokenizer and the chat template; a directory without them gives a note.
+void AddVocabulary(const weights::Checkpoint& checkpoint, weights::GgufWriter& writer, std::string& note) {
+  const std::filesystem::path directory = checkpoint.directory();
+  if (!text::HasVocabulary(directory)) {
+    note =
+        fmt::format("{} has no tokenizer, so the file has none: it computes, but cannot read text", directory.string());
+    return;
+  }
+  text::WriteGgufVocabulary(text::ExportVocabulary(directory), VocabularyRows(checkpoint), writer);
+  if (const std::string chat = text::ChatTemplateOf(directory); !chat.empty())
+    writer.Set("tokenizer.chat_template", chat);
+}
+
+// "34 f32, 12 q6_k, 168 q4_k"
+std::string CountsOf(const weights::QuantizeReport& report) {
+  std::string counts;
+  for (const auto& [dtype, count] : report.tensors_of_type)
+    counts += fmt::format("{}{} {}", counts.empty() ? "" : ", ", count, Name(dtype));
+  return counts;
+}
+
+void RunQuantize(const Options& options, const Globals& globals) {
+  const auto start = std::chrono::steady_clock::now();
+  std::string note;
+  weights::QuantizeReport report;
+  {
+    ProgressBar bar(globals, ProgressBar::Unit::kItems);
+    const weights::QuantizeModelOptions how = {
+        .recipe = weights::RecipeFromName(options.type),
+        .add_vocabulary = [&](const auto& checkpoint, auto& writer) { AddVocabulary(checkpoint, writer, note); },
+        .on_progress = [&](int64_t done, int64_t total) { bar.Update("quantize", done, total); }};
+    report = weights::QuantizeModel(options.in, options.out, how);
+  }
+  if (!note.empty()) report.notes.push_back(note);
+  if (!globals.quiet) {
+    for (const std::string& text : report.notes) fmt::print(stderr, "note: {}\n", text);
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    const double bits = 8.0 * static_cast<double>(report.output_bytes) / static_cast<double>(report.values);
+    fmt::print(stderr, "{} -> {} ({:.2f} bits a value: {}) in {:.1f} s\n", HumanBytes(report.input_bytes),
+               HumanBytes(report.output_bytes), bits, CountsOf(report), seconds);
+  }
+  WriteOutput(options.out + "\n");
+}
+
+}  // namespace
+
+void AddQuantize(CLI::App& program, const Globals& globals) {
+  CLI::App* command = program.add_subcommand("quantize", "Write a model as a GGUF file in a smaller format");
+  command->footer(
+      "Example: tessera quantize models/SmolLM2-135M SmolLM2-135M.q4_k_m.gguf --type q4_k_m\n"
+      "q4_k_m and q5_k_m mix: the tensors that matter most get more bits. Norms stay f32; rows that are not whole\n"
+      "blocks get the nearest format that fits. OUT appears whole or not at all. Prints OUT.");
+  auto options = std::make_shared<Options>();
+  command->add_option("IN", options->in, "A GGUF file, a safetensors file or a Hugging Face directory")->required();
+  command->add_option("OUT", options->out, "The GGUF file to write; not the input")->required();
+  command->add_option("--type", options->type, fmt::format("The format: {}", fmt::join(weights::RecipeNames(), ", ")))
+      ->required()
+      ->type_name("TYPE")
+      ->check(CLI::IsMember(weights::RecipeNames(), CLI::ignore_case));
+  command->callback([options, &globals] { RunQuantize(*options, globals); });
+}
+
+}  // namespace tessera::cli
