@@ -7,6 +7,7 @@
 #include "tessera/cli/terminal.h"
 #include "tessera/core/error.h"
 #include "tessera/text/export_vocabulary.h"
+#include "tessera/weights/locate.h"
 #include "tessera/weights/quantize_model.h"
 
 namespace tessera::cli {
@@ -54,7 +55,7 @@ void RunQuantize(const Options& options, const Globals& globals) {
         .recipe = weights::RecipeFromName(options.type),
         .add_vocabulary = [&](const auto& checkpoint, auto& writer) { AddVocabulary(checkpoint, writer, note); },
         .on_progress = [&](int64_t done, int64_t total) { bar.Update("quantize", done, total); }};
-    report = weights::QuantizeModel(options.in, options.out, how);
+    report = weights::QuantizeModel(weights::Locate(options.in), options.out, how);
   }
   if (!note.empty()) report.notes.push_back(note);
   if (!globals.quiet) {
@@ -76,7 +77,10 @@ void AddQuantize(CLI::App& program, const Globals& globals) {
       "q4_k_m and q5_k_m mix: the tensors that matter most get more bits. Norms stay f32; rows that are not whole\n"
       "blocks get the nearest format that fits. OUT appears whole or not at all. Prints OUT.");
   auto options = std::make_shared<Options>();
-  command->add_option("IN", options->in, "A GGUF file, a safetensors file or a Hugging Face directory")->required();
+  command
+      ->add_option("IN", options->in,
+                   "A GGUF file, a safetensors file, a Hugging Face directory, or a name that list shows")
+      ->required();
   command->add_option("OUT", options->out, "The GGUF file to write; not the input")->required();
   command->add_option("--type", options->type, fmt::format("The format: {}", fmt::join(weights::RecipeNames(), ", ")))
       ->required()
