@@ -11,7 +11,7 @@
 namespace tessera::models {
 namespace {
 
-constexpr LoadOptions kForGradients{.weights = DType::kF32};
+const LoadOptions kForGradients{.weights = DType::kF32};
 
 // |d| <= 1e-3 max|g| + 1e-6 for each tensor.
 void ExpectGradientsMatch(const NamedTensors& results, const Golden& golden) {
