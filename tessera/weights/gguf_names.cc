@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cmath>
 #include <set>
 
 namespace tessera::weights {
@@ -86,7 +87,11 @@ Json RopeParameters(const GgufFile& file, ConfigWriter& writer) {
     const std::string_view text = type->String("rope.scaling.type");
     if (text != "none") rope["rope_type"] = text;
     writer.Number("rope.scaling.factor", "factor", rope);
-    writer.Number("rope.scaling.attn_factor", "attention_factor", rope);
+    if (const GgufValue* value = writer.Find("rope.scaling.attn_factor")) {
+      // For YaRN it multiplies the paper's own 0.1 ln s + 1; a config gives the product.
+      const double own = text == "yarn" ? 0.1 * std::log(rope.value("factor", 1.0)) + 1 : 1.0;
+      rope["attention_factor"] = value->Number("rope.scaling.attn_factor") * own;
+    }
     writer.Number("rope.scaling.yarn_beta_fast", "beta_fast", rope);
     writer.Number("rope.scaling.yarn_beta_slow", "beta_slow", rope);
     if (const GgufValue* length = writer.Find("rope.scaling.original_context_length"))

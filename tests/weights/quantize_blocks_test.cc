@@ -120,9 +120,9 @@ TEST(Quantize, ReportsEveryValueOnce) {
 }
 
 // A block that already is in a format comes back as it is, so quantising twice loses nothing more. It holds for the
-// formats whose scale is exactly recovered from the extremes, wherever these use the outermost codes.
-TEST(Quantize, IsIdempotentForQ4_0AndQ5_0) {
-  for (const DType dtype : {DType::kQ4_0, DType::kQ5_0}) {
+// formats whose scale is recovered exactly from the extreme value, which has the outermost code.
+TEST(Quantize, IsIdempotentForSymmetricFormats) {
+  for (const DType dtype : {DType::kQ4_0, DType::kQ5_0, DType::kQ8_0}) {
     const Tensor once = Dequantize(Quantize(Weights({64, 256}, 7), dtype));
     const Tensor twice = Dequantize(Quantize(once, dtype));
     EXPECT_EQ(RmsError(once, twice), 0) << Name(dtype);

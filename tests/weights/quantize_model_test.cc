@@ -273,6 +273,9 @@ TEST(QuantizeModel, StoresRopeScaling) {
   const Json yarn = rope_of({{"rope_type", "yarn"}, {"factor", 4.0}, {"original_max_position_embeddings", 128}});
   EXPECT_EQ(yarn["rope_type"], "yarn");
   EXPECT_EQ(yarn["original_max_position_embeddings"], 128);
+  EXPECT_FALSE(yarn.contains("attention_factor"));
+  const Json scaled = rope_of({{"rope_type", "yarn"}, {"factor", 4.0}, {"attention_factor", 1.25}});
+  EXPECT_NEAR(scaled["attention_factor"].get<double>(), 1.25, 1e-6);
   const Json llama3 = rope_of({{"rope_type", "llama3"},
                                {"factor", 8.0},
                                {"low_freq_factor", 1.0},
