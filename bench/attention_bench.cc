@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cmath>
 #include <cstdlib>
+#include <ctime>
 #include <functional>
 #include <random>
 #include <string>
@@ -31,34 +32,42 @@ Tensor Normal(const Shape& shape, DType dtype) {
   return x.To(dtype);
 }
 
-// The least of `repeat` times, in seconds, after one for warming up.
-double BestTime(int repeat, const std::function<void()>& body) {
+struct Time {
+  double wall = 1e30, processor = 1e30;  // seconds; the processor's are summed over threads
+};
+
+// The least of `repeat` times, after one for warming up.
+Time BestTime(int repeat, const std::function<void()>& body) {
   body();
-  double best = 1e30;
+  Time best;
   for (int i = 0; i < repeat; ++i) {
     const auto start = std::chrono::steady_clock::now();
+    const std::clock_t ticks = std::clock();
     body();
-    best = std::min(best, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+    best.processor = std::min(best.processor, static_cast<double>(std::clock() - ticks) / CLOCKS_PER_SEC);
+    best.wall = std::min(best.wall, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
   }
   return best;
+}
+
+void Report(int64_t dim, DType dtype, const char* what, double work, const Time& time) {
+  fmt::print("D={:<4} {:5} {:18} {:9.1f} ms {:8.1f} GFLOP/s {:8.1f} GFLOP/s a processor\n", dim, Name(dtype), what,
+             time.wall * 1e3, work / time.wall / 1e9, work / time.processor / 1e9);
+  std::fflush(stdout);
 }
 
 void Prompt(int64_t tokens, int64_t heads, int64_t dim, DType dtype, int repeat) {
   const ops::AttentionPattern pattern{.sequences = {{tokens, tokens, {}, {}}}};
   const Shape shape{tokens, heads, dim};
   const Tensor q = Normal(shape, dtype), k = Normal(shape, dtype), v = Normal(shape, dtype), dy = Normal(shape, dtype);
-  const double work = 2.0 * static_cast<double>(heads * dim) * static_cast<double>(tokens) * static_cast<double>(tokens);
-  const double forward = BestTime(repeat, [&] { ops::Attend(q, k, v, pattern); });
-  fmt::print("D={:<4} {:5} forward            {:9.1f} ms {:8.1f} GFLOP/s\n", dim, Name(dtype), forward * 1e3,
-             work / forward / 1e9);
-  std::fflush(stdout);
-  const double both = BestTime(repeat, [&] {
+  const double work =
+      2.0 * static_cast<double>(heads * dim) * static_cast<double>(tokens) * static_cast<double>(tokens);
+  Report(dim, dtype, "forward", work, BestTime(repeat, [&] { ops::Attend(q, k, v, pattern); }));
+  const Time both = BestTime(repeat, [&] {
     const std::vector<Tensor> x{ops::Variable(q), ops::Variable(k), ops::Variable(v)};
     ops::VectorJacobian(ops::Attend(x[0], x[1], x[2], pattern), dy, x);
   });
-  fmt::print("D={:<4} {:5} forward + backward {:9.1f} ms {:8.1f} GFLOP/s\n", dim, Name(dtype), both * 1e3,
-             3.5 * work / both / 1e9);
-  std::fflush(stdout);
+  Report(dim, dtype, "forward + backward", 3.5 * work, both);
 }
 
 // One new token against `tokens` stored ones: the speed at which the pages are read.
@@ -70,9 +79,9 @@ void Step(int64_t tokens, int64_t heads, int64_t kv_heads, int64_t dim, DType dt
   ops::AttentionPattern pattern{.sequences = {{1, tokens, {}, {}}}};
   for (int32_t p = 0; p < pages.page_count; ++p) pattern.sequences[0].pages.push_back(p);
   const Tensor q = Normal({1, heads, dim}, DType::kF32);
-  const double time = BestTime(4 * repeat, [&] { ops::AttendPaged(q, pages, pattern); });
-  fmt::print("step over {} tokens, {} of {} heads of {}, pages of {:5} {:9.3f} ms {:8.1f} GB/s\n", tokens, heads, kv_heads,
-             dim, Name(dtype), time * 1e3, static_cast<double>(bytes) / time / 1e9);
+  const double time = BestTime(4 * repeat, [&] { ops::AttendPaged(q, pages, pattern); }).wall;
+  fmt::print("step over {} tokens, {} of {} heads of {}, pages of {:5} {:9.3f} ms {:8.1f} GB/s\n", tokens, heads,
+             kv_heads, dim, Name(dtype), time * 1e3, static_cast<double>(bytes) / time / 1e9);
   std::fflush(stdout);
 }
 
@@ -88,7 +97,8 @@ int main(int argc, char** argv) {
     if (flag == "--heads") heads = value;
     if (flag == "--repeat") repeat = value;
   }
-  fmt::print("attention of {} tokens, {} heads, causal; {} threads, {}\n", tokens, heads, ThreadCount(), Name(LiveIsa()));
+  fmt::print("attention of {} tokens, {} heads, causal; {} threads, {}\n", tokens, heads, ThreadCount(),
+             Name(LiveIsa()));
   for (const int64_t dim : {128, 64}) {
     for (const DType dtype : {DType::kF32, DType::kBF16}) Prompt(tokens, heads, dim, dtype, repeat);
   }
