@@ -137,8 +137,10 @@ class KeyTiles {
     }
     for (size_t j = 0; j < kTile; ++j) {
       LoadRow(block + layout.value_scales + j * blocks * 2, DType::kF16, scale, blocks);
-      for (size_t d = 0; d < work_.value_dim; ++d)
-        v[j * width + d] = scale[d / 32] * static_cast<float>(values[j * width + d]);
+      for (size_t d = 0; d < work_.value_dim; d += 32) {
+        const size_t end = d + 32 < width ? d + 32 : width;
+        for (size_t i = d; i < end; ++i) v[j * width + i] = scale[d / 32] * static_cast<float>(values[j * width + i]);
+      }
     }
   }
 
