@@ -79,12 +79,14 @@ int64_t HeadsToPermute(const Json& config, std::string_view gguf_name) {
   const auto heads = config["num_attention_heads"].get<int64_t>();
   if (gguf_name.find(".attn_q.") != std::string_view::npos) return heads;
   if (gguf_name.find(".attn_k.") == std::string_view::npos) return 0;
-  return config.contains("num_key_value_heads") ? config["num_key_value_heads"].get<int64_t>() : heads;
+  const auto kv_heads = config.find("num_key_value_heads");
+  return kv_heads == config.end() || kv_heads->is_null() ? heads : kv_heads->get<int64_t>();
 }
 
 std::vector<Job> JobsOfCheckpoint(const Checkpoint& checkpoint, const Recipe& recipe) {
   const Json& config = checkpoint.config();
-  const bool tied = config.value("tie_word_embeddings", false) || !checkpoint.Has("lm_head.weight");
+  const auto tie = config.find("tie_word_embeddings");
+  const bool tied = (tie != config.end() && *tie == true) || !checkpoint.Has("lm_head.weight");
   std::vector<Job> jobs;
   if (const Tensor factors = RopeFactors(config)) {
     jobs.push_back({.name = "rope_freqs.weight",

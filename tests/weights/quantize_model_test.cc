@@ -150,6 +150,16 @@ TEST(QuantizeModel, OfATiedModelDropsTheUnusedHead) {
   EXPECT_EQ(out.Get("model.embed_tokens.weight").dtype(), DType::kQ8_0);  // q6_k does not fit rows of 64
 }
 
+TEST(QuantizeModel, TakesNullInTheConfigAsAbsent) {
+  const TemporaryFolder folder;
+  Json config = ModelConfig("qwen2", 1);
+  for (const char* key : {"tie_word_embeddings", "rope_scaling", "head_dim", "use_sliding_window"})
+    config[key] = nullptr;
+  WriteModel(folder / "in", config);
+  QuantizeModel(folder / "in", folder / "out.gguf", {.recipe = RecipeFromName("f16")});
+  EXPECT_TRUE(Checkpoint::Open(folder / "out.gguf").Has("lm_head.weight"));
+}
+
 TEST(QuantizeModel, FromAGgufFileGivesWhatTheCheckpointGives) {
   const TemporaryFolder folder;
   WriteModel(folder / "in", ModelConfig("llama", 1));
