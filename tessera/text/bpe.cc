@@ -74,7 +74,8 @@ std::unique_ptr<Bpe> Bpe::FromMerges(std::span<const BpePiece> pieces,
   table.reserve(merges.size());
   std::string joined;
   for (size_t rank = 0; rank < merges.size(); ++rank) {
-    const auto& [left, right] = merges[rank];
+    const std::string& left = merges[rank].first;
+    const std::string& right = merges[rank].second;
     joined.assign(left).append(right);
     const auto find = [&](const std::string& piece) {
       const auto id = vocabulary.Find(piece);

@@ -24,7 +24,7 @@ class Charsmap {
     Require(size % 4 == 0 && size <= blob.size() - 4, "charsmap: a trie of {} bytes in a table of {}", size,
             blob.size());
     units_.resize(size / 4);
-    std::memcpy(units_.data(), blob.data() + 4, size);
+    if (size > 0) std::memcpy(units_.data(), blob.data() + 4, size);
     replacements_ = blob.substr(4 + size);
   }
 

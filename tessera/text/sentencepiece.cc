@@ -72,6 +72,12 @@ void ParseNormalizer(std::string_view bytes, Vocab& out) {
   }
 }
 
+// The format strips spaces at the end once they are U+2581, so one that was written in the text goes too.
+std::string DropTrailingBlocks(std::string text) {
+  while (text.ends_with(kLowerBlock)) text.resize(text.size() - kLowerBlock.size());
+  return text;
+}
+
 std::optional<int32_t> CheckedId(std::optional<int64_t> id, const Vocabulary& vocabulary, std::string_view what) {
   if (!id || *id < 0) return std::nullopt;
   Require(vocabulary.Has(*id), "the {} id is {} but there are {} pieces", what, *id, vocabulary.size());
@@ -146,9 +152,10 @@ TokenizerParts MakeSentencePiece(const SentencePieceVocabulary& vocab) {
   if (vocab.remove_extra_whitespaces) parts.normalizer.Add(CollapseSpacesStep());
   const std::string block(kLowerBlock);
   if (vocab.add_dummy_prefix && !vocab.space_as_suffix) parts.normalizer.Add(PrependStep(block));
+  parts.normalizer.Add(ReplaceStep(" ", block));
+  if (vocab.remove_extra_whitespaces) parts.normalizer.Add(DropTrailingBlocks);
   if (vocab.add_dummy_prefix && vocab.space_as_suffix)
     parts.normalizer.Add([block](std::string text) { return text.empty() ? text : text + block; });
-  parts.normalizer.Add(ReplaceStep(" ", block));
   parts.decoder = PieceDecoder::SentencePiece({.drop_first_space = vocab.add_dummy_prefix && !vocab.space_as_suffix});
   parts.model = vocab.unigram ? MakeUnigramModel(vocab, parts) : MakeBpeModel(vocab, parts);
   return parts;
