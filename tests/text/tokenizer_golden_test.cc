@@ -1,10 +1,9 @@
 #include <gtest/gtest.h>
 
-#include <chrono>
-
 #include "golden_files.h"
 #include "tessera/core/error.h"
 #include "tessera/core/mapped_file.h"
+#include "tessera/core/sha256.h"
 #include "tessera/text/stream_decoder.h"
 #include "tessera/text/tokenizer.h"
 
@@ -17,6 +16,16 @@ std::string Hex(std::string_view bytes) {
   std::string hex;
   for (const char byte : bytes) hex += fmt::format("{:02x}", static_cast<unsigned char>(byte));
   return hex;
+}
+
+// SHA-256 over the ids as little-endian 32-bit numbers.
+std::string Digest(const Ids& ids) {
+  std::string bytes;
+  for (const int32_t id : ids)
+    for (int shift = 0; shift < 32; shift += 8) bytes.push_back(static_cast<char>(id >> shift & 0xFF));
+  Sha256 sha;
+  sha.Update(bytes);
+  return sha.Finish();
 }
 
 // A vocabulary of the shared goldens: its folder, and the file to load there (empty: the folder itself).
@@ -93,6 +102,7 @@ TEST_P(TokenizerGolden, EncodesLongTexts) {
     ASSERT_EQ(ids.size(), row["n_ids"].get<size_t>()) << row["unit"];
     EXPECT_EQ(Ids(ids.begin(), ids.begin() + 8), row["head"].get<Ids>()) << row["unit"];
     EXPECT_EQ(Ids(ids.end() - 8, ids.end()), row["tail"].get<Ids>()) << row["unit"];
+    EXPECT_EQ(Digest(ids), row["sha256_u32le"].get<std::string>()) << row["unit"];
     if (!row.contains("ids_rle")) continue;
     Ids expected;
     for (const Json& run : row["ids_rle"]) expected.insert(expected.end(), run[1].get<size_t>(), run[0].get<int32_t>());
