@@ -110,9 +110,18 @@ std::shared_ptr<const MappedFile> MappedFile::Open(const std::filesystem::path& 
   return file;
 }
 
+std::shared_ptr<const MappedFile> MappedFile::FromMemory(std::string bytes, std::string name) {
+  std::shared_ptr<MappedFile> file(new MappedFile);
+  file->path_ = std::move(name);
+  file->memory_ = std::move(bytes);
+  file->data_ = reinterpret_cast<const std::byte*>(file->memory_.data());
+  file->size_ = file->memory_.size();
+  return file;
+}
+
 MappedFile::~MappedFile() {
   if (slot_ >= 0) slots[slot_].begin.store(0, std::memory_order_release);
-  if (data_ != nullptr) munmap(const_cast<std::byte*>(data_), size_);
+  if (descriptor_ >= 0 && data_ != nullptr) munmap(const_cast<std::byte*>(data_), size_);
   if (slot_ >= 0) slots[slot_].taken.store(false, std::memory_order_release);
   if (descriptor_ >= 0) close(descriptor_);
 }

@@ -23,6 +23,9 @@ class MappedFile {
   // Throws Error if the file is absent, unreadable or not a regular file, or if 4096 files are mapped already.
   static std::shared_ptr<const MappedFile> Open(const std::filesystem::path& path);
 
+  // The same for bytes that are in memory already; `name` stands for the path in errors.
+  static std::shared_ptr<const MappedFile> FromMemory(std::string bytes, std::string name);
+
   MappedFile(const MappedFile&) = delete;
   MappedFile& operator=(const MappedFile&) = delete;
   ~MappedFile();
@@ -44,6 +47,7 @@ class MappedFile {
   const std::byte* data_ = nullptr;
   size_t size_ = 0;
   int slot_ = -1;
+  std::string memory_;  // of FromMemory
 };
 
 // The bytes of a small file (a config, a tokenizer), read at once.

@@ -165,9 +165,11 @@ GgufHeader ParseGgufHeader(std::string_view bytes, int64_t file_size, std::strin
   return header;
 }
 
-GgufFile GgufFile::Open(const std::filesystem::path& path) {
+GgufFile GgufFile::Open(const std::filesystem::path& path) { return Open(MappedFile::Open(path)); }
+
+GgufFile GgufFile::Open(std::shared_ptr<const MappedFile> file) {
   GgufFile result;
-  result.file_ = MappedFile::Open(path);
+  result.file_ = std::move(file);
   result.header_ = ParseGgufHeader(result.file_->text(), result.file_->size(), result.file_->path());
   result.file_->RequireIntact();
   for (size_t i = 0; i < result.header_.metadata.size(); ++i) result.key_index_[result.header_.metadata[i].key] = i;

@@ -54,6 +54,7 @@ class GgufFile {
   // type, a duplicate key or name, sizes beyond the limits or that overflow, an axis of length 0, tensors that overlap
   // or pass the end of the file.
   static GgufFile Open(const std::filesystem::path& path);
+  static GgufFile Open(std::shared_ptr<const MappedFile> file);
 
   uint32_t version() const { return header_.version; }
   const std::vector<GgufEntry>& metadata() const { return header_.metadata; }

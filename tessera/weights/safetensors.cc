@@ -117,10 +117,12 @@ SafetensorsHeader ParseSafetensorsHeader(std::string_view bytes, int64_t file_si
   return header;
 }
 
-SafetensorsFile SafetensorsFile::Open(const std::filesystem::path& path) {
+SafetensorsFile SafetensorsFile::Open(const std::filesystem::path& path) { return Open(MappedFile::Open(path)); }
+
+SafetensorsFile SafetensorsFile::Open(std::shared_ptr<const MappedFile> file) {
   SafetensorsFile result;
-  result.file_ = MappedFile::Open(path);
-  result.header_ = ParseSafetensorsHeader(result.file_->text(), result.file_->size(), path.string());
+  result.file_ = std::move(file);
+  result.header_ = ParseSafetensorsHeader(result.file_->text(), result.file_->size(), result.file_->path());
   result.file_->RequireIntact();
   for (size_t i = 0; i < result.header_.tensors.size(); ++i) result.index_[result.header_.tensors[i].name] = i;
   return result;

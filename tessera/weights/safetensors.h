@@ -37,6 +37,7 @@ class SafetensorsFile {
   // Throws Error that names the file and the tensor: a truncated or oversized header, malformed JSON, a duplicate name,
   // an unknown dtype, sizes that overflow, ranges that disagree with shapes, leave holes, overlap or pass the end.
   static SafetensorsFile Open(const std::filesystem::path& path);
+  static SafetensorsFile Open(std::shared_ptr<const MappedFile> file);
 
   const std::vector<TensorInfo>& tensors() const { return header_.tensors; }
   const std::map<std::string, std::string>& metadata() const { return header_.metadata; }

@@ -1,0 +1,32 @@
+#pragma once
+// What the fuzzer of config.json does with an input; a test replays the corpus through the same function.
+
+#include <stdexcept>
+#include <string_view>
+
+#include "tessera/core/error.h"
+#include "tessera/core/json.h"
+#include "tessera/models/decoder_config.h"
+#include "tessera/nn/rope_scaling.h"
+#include "tessera/weights/config.h"
+
+namespace tessera::fuzz {
+
+// True if the text is a config that a decoder can be made from; every other outcome than that and an Error is a bug.
+inline bool ReadConfig(std::string_view text) {
+  try {
+    const Json json = ParseJson(text, "input", {.max_bytes = 1 << 20, .unique_keys = true});
+    const Json config = weights::NormalizeConfig(json, "input");
+    if (weights::NormalizeConfig(config, "input") != config)
+      throw std::logic_error("normalising twice differs from normalising once");
+    const models::DecoderConfig decoder =
+        models::ReadDecoderConfig({.config = config, .generation_config = config, .find = {}});
+    nn::InverseFrequencies(decoder.rope, decoder.max_context);
+    nn::AttentionFactor(decoder.rope);
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+}  // namespace tessera::fuzz
