@@ -20,25 +20,9 @@ Tensor Log(const Tensor& x);
 Tensor Sqrt(const Tensor& x);
 Tensor Rsqrt(const Tensor& x);
 Tensor Square(const Tensor& x);
-Tensor Relu(const Tensor& x);       // max(x, 0); NaN stays NaN
-Tensor Tanh(const Tensor& x);       //
-Tensor Sigmoid(const Tensor& x);    // 1 / (1 + e^-x)
-Tensor Silu(const Tensor& x);       // x σ(x)
-Tensor Gelu(const Tensor& x);       // x Φ(x) = x/2 (1 + erf(x/√2))
-Tensor GeluTanh(const Tensor& x);   // x/2 (1 + tanh(√(2/π) (x + 0.044715 x³)))
-Tensor QuickGelu(const Tensor& x);  // x σ(1.702 x)
 Tensor Cast(const Tensor& x, DType dtype);
 
-Tensor SiluMul(const Tensor& gate, const Tensor& up);  // silu(gate) ∘ up, equal shapes, rounded once
-
-// d ∘ f'(x) for one f, equal shapes: the VJP with d = dy and the JVP with d = ẋ.
-Tensor ReluDerivative(const Tensor& d, const Tensor& x);     // 0 at x = 0
-Tensor TanhDerivative(const Tensor& d, const Tensor& y);     // d (1 - y²), from the result y
-Tensor SigmoidDerivative(const Tensor& d, const Tensor& y);  // d y (1 - y), from the result y
-Tensor RsqrtDerivative(const Tensor& d, const Tensor& y);    // -d y³ / 2, from the result y
-Tensor SiluDerivative(const Tensor& d, const Tensor& x);
-Tensor GeluDerivative(const Tensor& d, const Tensor& x);
-Tensor GeluTanhDerivative(const Tensor& d, const Tensor& x);
-Tensor QuickGeluDerivative(const Tensor& d, const Tensor& x);
+// -d y³ / 2, the derivative of Rsqrt from its result y.
+Tensor RsqrtDerivative(const Tensor& d, const Tensor& y);
 
 }  // namespace tessera::kernels

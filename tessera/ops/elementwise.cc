@@ -1,5 +1,6 @@
 #include "tessera/ops/elementwise.h"
 
+#include "tessera/kernels/activation.h"
 #include "tessera/kernels/broadcast.h"
 #include "tessera/kernels/elementwise.h"
 #include "tessera/ops/broadcast.h"

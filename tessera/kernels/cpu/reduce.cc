@@ -1,10 +1,114 @@
 #include "tessera/kernels/reduce.h"
 
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+#include "tessera/core/thread_pool.h"
+#include "tessera/kernels/cpu/row_grain.h"
+#include "tessera/kernels/float_types.h"
 #include "tessera/kernels/reference/reduce.h"
 
-namespace tessera::kernels {
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "tessera/kernels/cpu/reduce.cc"
+#include "tessera/kernels/cpu/targets.h"
+// after targets.h:
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
 
-Tensor SumAxis(const Tensor& x, int axis, double scale) { return reference::SumAxis(x, axis, scale); }
+#include "tessera/kernels/cpu/lanes-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace tessera::kernels::HWY_NAMESPACE {
+namespace {
+namespace hn = hwy::HWY_NAMESPACE;
+using lanes::Vector;
+
+float SumOfRow(DType dtype, const std::byte* row, int64_t n) {
+  float sum = 0;
+  lanes::WithType(dtype, [&]<typename T>(T) HWY_ATTR {
+    sum = lanes::Reduce(
+        lanes::Sum(), n, [](Vector v) HWY_ATTR { return v; }, reinterpret_cast<const T*>(row));
+  });
+  return sum;
+}
+
+// sum[i] += row[i]
+void AddRow(DType dtype, const std::byte* row, int64_t n, float* sum) {
+  lanes::WithType(dtype, [&]<typename T>(T) HWY_ATTR {
+    const float* old = sum;
+    lanes::Map(
+        n, sum, [](Vector s, Vector v) HWY_ATTR { return hn::Add(s, v); }, old, reinterpret_cast<const T*>(row));
+  });
+}
+
+}  // namespace
+}  // namespace tessera::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace tessera::kernels {
+namespace {
+
+HWY_EXPORT(SumOfRow);
+HWY_EXPORT(AddRow);
+
+constexpr int64_t kBlock = 8192;   // values of a long row that are added up at once; blocks are added in order
+constexpr int64_t kColumns = 512;  // columns that one thread adds up: 2 KB of sums stay in the first cache
+
+void StoreAs(const Tensor& like, std::byte* out, int64_t index, float value) {
+  WithFloatType(like.dtype(), "sum", [&]<typename T>(T) { reinterpret_cast<T*>(out)[index] = T(value); });
+}
+
+// The last axis: each row by itself, a long one in blocks.
+void SumRows(const Tensor& x, const AxisSplit& split, float scale, Tensor& y) {
+  const int64_t size = Info(x.dtype()).block_bytes, blocks = (split.length + kBlock - 1) / kBlock;
+  std::vector<float> partial(static_cast<size_t>(split.outer * blocks));
+  const auto kernel = TESSERA_DISPATCH(SumOfRow);
+  ParallelForRange(split.outer * blocks, RowGrain(std::min(split.length, kBlock)), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t from = i % blocks * kBlock, to = std::min(split.length, from + kBlock);
+      partial[i] = kernel(x.dtype(), x.raw() + (i / blocks * split.length + from) * size, to - from);
+    }
+  });
+  std::byte* out = y.mutable_raw();
+  for (int64_t o = 0; o < split.outer; ++o) {
+    float sum = 0;
+    for (int64_t b = 0; b < blocks; ++b) sum += partial[o * blocks + b];
+    StoreAs(x, out, o, sum * scale);
+  }
+}
+
+// Another axis: columns side by side, row after row.
+void SumColumns(const Tensor& x, const AxisSplit& split, float scale, Tensor& y) {
+  const int64_t size = Info(x.dtype()).block_bytes, pieces = (split.inner + kColumns - 1) / kColumns;
+  std::byte* out = y.mutable_raw();
+  const auto kernel = TESSERA_DISPATCH(AddRow);
+  const int64_t work = split.length * std::min(split.inner, kColumns);
+  ParallelForRange(split.outer * pieces, RowGrain(work), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t o = i / pieces, from = i % pieces * kColumns, n = std::min(kColumns, split.inner - from);
+      float sum[kColumns] = {};
+      for (int64_t row = 0; row < split.length; ++row)
+        kernel(x.dtype(), x.raw() + ((o * split.length + row) * split.inner + from) * size, n, sum);
+      for (int64_t c = 0; c < n; ++c) StoreAs(x, out, o * split.inner + from + c, sum[c] * scale);
+    }
+  });
+}
+
+}  // namespace
+
+Tensor SumAxis(const Tensor& x, int axis, double scale) {
+  if (x.dtype() == DType::kF64) return reference::SumAxis(x, axis, scale);
+  const AxisSplit split(x.shape(), axis);
+  Tensor y = Tensor::Empty(x.shape().Without(axis), x.dtype());
+  if (split.inner == 1)
+    SumRows(x, split, static_cast<float>(scale), y);
+  else
+    SumColumns(x, split, static_cast<float>(scale), y);
+  return y;
+}
+
 Tensor ExpandAxis(const Tensor& x, int axis, int64_t length, double scale) {
   return reference::ExpandAxis(x, axis, length, scale);
 }
@@ -15,3 +119,4 @@ Tensor PutAxis(const Tensor& x, int axis, int64_t length, const Tensor& index) {
 }
 
 }  // namespace tessera::kernels
+#endif
