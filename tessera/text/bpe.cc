@@ -144,7 +144,7 @@ void Bpe::AppendUnknown(std::string_view unit, std::vector<int32_t>& ids) const 
 
 void Bpe::Encode(std::string_view word, SubwordScratch& scratch, std::vector<int32_t>& ids) const {
   if (options_.whole_words) {
-    const auto whole = whole_words_.find(std::string(word));
+    const auto whole = whole_words_.find(word);
     if (whole != whole_words_.end()) {
       ids.push_back(whole->second);
       return;

@@ -54,6 +54,10 @@ class Bpe : public SubwordModel {
 
  private:
   using PieceIds = std::unordered_map<std::string_view, int32_t>;
+  struct Hash {
+    using is_transparent = void;
+    size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
+  };
 
   Bpe(std::span<const BpePiece> pieces, const Vocabulary& vocabulary, const BpeOptions& options);
   size_t UnitSize(std::string_view text, size_t at) const;
@@ -72,7 +76,7 @@ class Bpe : public SubwordModel {
   bool has_atoms_ = false;
   std::vector<std::string> stand_ins_;  // spellings of units that only occur inside longer pieces
   int32_t first_stand_in_ = 0;          // their ids begin here, above all others
-  std::unordered_map<std::string, int32_t> whole_words_;
+  std::unordered_map<std::string, int32_t, Hash, std::equal_to<>> whole_words_;
   bool breaks_before_lower_block_ = false;
 };
 

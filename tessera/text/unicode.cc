@@ -177,18 +177,25 @@ void Utf8Repair::Append(std::string_view bytes, std::string& out) {
     held_.clear();
     bytes = joined;
   }
+  size_t done = 0;  // all before is written; well-formed runs are copied in one go
   for (size_t at = 0; at < bytes.size();) {
-    const CodePoint c = DecodeUtf8(bytes, at);
-    if (c.partial) {
-      held_ = bytes.substr(at);
-      return;
+    if (static_cast<unsigned char>(bytes[at]) < 0x80) {
+      ++at;
+      continue;
     }
-    if (c.valid)
-      out.append(bytes.substr(at, c.size));
-    else
+    const CodePoint c = DecodeUtf8(bytes, at);
+    if (!c.valid) {
+      out.append(bytes.substr(done, at - done));
+      done = at + c.size;
+      if (c.partial) {
+        held_ = bytes.substr(at);
+        return;
+      }
       out.append(kReplacementUtf8);
+    }
     at += c.size;
   }
+  out.append(bytes.substr(done));
 }
 
 void Utf8Repair::Flush(std::string& out) {
