@@ -1,6 +1,7 @@
 #include "tessera/ops/differentiable.h"
 
 #include <algorithm>
+#include <memory>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
@@ -64,6 +65,29 @@ std::vector<const Lineage*> InputsFirst(const Lineage* root) {
   return order;
 }
 
+// A lineage whose end does not recurse. Inputs and the closures hold the lineages before it, so a chain of operators
+// would otherwise be destroyed by as many nested calls, and overflow the stack. Each thread keeps a list of what is
+// left to destroy; whoever finds it empty works it off.
+struct ListedLineage : Lineage {
+  ListedLineage* next = nullptr;
+};
+
+void Destroy(ListedLineage* lineage) {
+  thread_local ListedLineage* waiting = nullptr;
+  thread_local bool busy = false;
+  lineage->next = std::exchange(waiting, lineage);
+  if (std::exchange(busy, true)) return;
+  while (waiting != nullptr) {
+    const std::unique_ptr<ListedLineage> last(waiting);
+    waiting = last->next;
+  }
+  busy = false;
+}
+
+std::shared_ptr<Lineage> NewLineage() {
+  return std::shared_ptr<ListedLineage>(std::make_unique<ListedLineage>().release(), Destroy);
+}
+
 }  // namespace
 
 Tensor Differentiable(Tensor y, std::vector<Tensor> inputs, Vjp vjp, Jvp jvp) {
@@ -74,7 +98,7 @@ Tensor Differentiable(Tensor y, std::vector<Tensor> inputs, Vjp vjp, Jvp jvp) {
     has_tangent |= input.lineage()->tangent.defined();
   }
   if (!wants_gradient && !has_tangent) return y;
-  auto lineage = std::make_shared<Lineage>();
+  auto lineage = NewLineage();
   if (has_tangent) {
     std::vector<Tensor> tangents;
     for (const Tensor& input : inputs) tangents.push_back(input.lineage() ? input.lineage()->tangent : Tensor());
@@ -90,7 +114,7 @@ Tensor Differentiable(Tensor y, std::vector<Tensor> inputs, Vjp vjp, Jvp jvp) {
 
 Tensor Variable(const Tensor& x) {
   Require(Info(x.dtype()).is_float, "variable: {} values have no gradient", Name(x.dtype()));
-  auto lineage = std::make_shared<Lineage>();
+  auto lineage = NewLineage();
   lineage->wants_gradient = true;
   if (x.lineage()) lineage->tangent = x.lineage()->tangent;
   return x.WithLineage(std::move(lineage));
@@ -99,7 +123,7 @@ Tensor Variable(const Tensor& x) {
 Tensor WithTangent(const Tensor& x, const Tensor& dx) {
   Require(x.shape() == dx.shape() && x.dtype() == dx.dtype(), "tangent: {} {} does not match the value's {} {}",
           Name(dx.dtype()), dx.shape(), Name(x.dtype()), x.shape());
-  auto lineage = std::make_shared<Lineage>();
+  auto lineage = NewLineage();
   lineage->tangent = Detach(dx);
   return x.WithLineage(std::move(lineage));
 }

@@ -9,14 +9,17 @@
 namespace tessera::ops {
 namespace {
 
+// Block formats and packed weights are read row by row as f32; they have no derivative.
+bool ReadsAsWeight(const Tensor& table) { return IsQuantized(table.dtype()) || table.packed(); }
+
 void Check(const Tensor& table, const Tensor& ids) {
   Require(table.defined() && table.rank() == 2, "embedding: the table has shape {}, it must be [V, C]", table.shape());
-  if (!IsQuantized(table.dtype())) RequireFloat("embedding", table);
+  if (!ReadsAsWeight(table)) RequireFloat("embedding", table);
   Require(ids.defined() && ids.rank() == 1 && (ids.dtype() == DType::kI64 || ids.dtype() == DType::kI32),
           "embedding: ids are {} {}, they must be i64 or i32 of shape [T]", Name(ids.dtype()), ids.shape());
 }
 
-Tensor DequantizedRows(const Tensor& table, std::span<const int64_t> rows) {
+Tensor WeightRows(const Tensor& table, std::span<const int64_t> rows) {
   const int64_t width = table.dim(1);
   Tensor y = Tensor::Empty({static_cast<int64_t>(rows.size()), width});
   const std::span<float> out = y.mutable_data<float>();
@@ -24,7 +27,7 @@ Tensor DequantizedRows(const Tensor& table, std::span<const int64_t> rows) {
     for (int64_t t = begin; t < end; ++t)
       kernels::ReadWeightRow(table, rows[t], out.subspan(static_cast<size_t>(t * width), static_cast<size_t>(width)));
   });
-  return y;
+  return IsQuantized(table.dtype()) ? y : y.To(table.dtype());  // exact: the values were of that dtype
 }
 
 }  // namespace
@@ -34,7 +37,7 @@ Tensor Embedding(const Tensor& table, const Tensor& ids) {
   Check(table, ids);
   const Tensor rows = ids.Contiguous().To(DType::kI64);
   RequireRows("embedding", rows.data<int64_t>(), table.dim(0));
-  if (IsQuantized(table.dtype())) return DequantizedRows(table, rows.data<int64_t>());
+  if (ReadsAsWeight(table)) return WeightRows(table, rows.data<int64_t>());
   return Differentiable(
       kernels::GatherRows(table, rows.data<int64_t>()), {table},
       [rows, count = table.dim(0)](const Tensor& dy) {

@@ -3,10 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstring>
+
 #include "ops/check_derivatives.h"
 #include "tessera/kernels/quant_rows.h"
 #include "tessera/ops/differentiable.h"
 #include "tessera/ops/elementwise.h"
+#include "tessera/ops/linear.h"
 
 namespace tessera::ops {
 namespace {
@@ -50,6 +53,16 @@ TEST(Embedding, RowsOfBlockFormatsComeAsF32) {
     EXPECT_THAT(y.data<float>().first(256), testing::ElementsAreArray(expected));
     kernels::DequantizeRow(dtype, table.raw(), expected);
     EXPECT_THAT(y.data<float>().last(256), testing::ElementsAreArray(expected));
+  }
+}
+
+TEST(Embedding, RowsOfAPackedWeightAreThoseOfTheWeight) {
+  const Tensor ids = Tensor::From<int64_t>({20, 0, 7}, {3});
+  for (DType dtype : {DType::kF32, DType::kBF16, DType::kF16}) {
+    const Tensor table = Cast(Normal({21, 64}), dtype);
+    const Tensor plain = Embedding(table, ids), packed = Embedding(PackWeight(table), ids);
+    ASSERT_EQ(packed.dtype(), dtype);
+    EXPECT_EQ(std::memcmp(plain.raw(), packed.raw(), static_cast<size_t>(plain.bytes())), 0);
   }
 }
 
