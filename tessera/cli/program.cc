@@ -18,9 +18,12 @@ using AddCommand = void (*)(CLI::App&, const Globals&);
 constexpr AddCommand kCommands[] = {
     AddCompletion,
     AddDetokenize,
+    AddForward,
+    AddGrad,
     AddManual,
     AddQuantize,
     AddTokenize,
+    AddPerplexity,
     AddPull,
     AddList,
     AddInspect,
