@@ -4,4 +4,5 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 git ls-files '*.cc' '*.h' | xargs clang-format --dry-run --Werror
+python3 tools/check_rooms_test.py --quiet
 python3 tools/check_rooms.py
