@@ -29,14 +29,20 @@ Tensor WeightAsFloat(const Tensor& w) {
   return values;
 }
 
+// The textbook's product, and |a| |b|ᵀ, of which rounding errors are fractions.
+struct Expected {
+  Tensor exact, size;
+  Expected(const Tensor& a, const Tensor& b)
+      : exact(reference::Product(a, b)), size(reference::Product(Magnitudes(a), Magnitudes(WeightAsFloat(b)))) {}
+};
+
 // |y - a bᵀ| <= roundings · u · |a| |b|ᵀ: the bound of a sum with that many roundings on the way of each term.
-void ExpectNear(const Tensor& y, const Tensor& a, const Tensor& b, double roundings) {
-  const Tensor exact = reference::Product(a, b), size = reference::Product(Magnitudes(a), Magnitudes(WeightAsFloat(b)));
-  ASSERT_EQ(y.shape(), exact.shape());
+void ExpectNear(const Tensor& y, const Expected& expected, double roundings) {
+  ASSERT_EQ(y.shape(), expected.exact.shape());
   ASSERT_EQ(y.dtype(), DType::kF32);
   for (size_t i = 0; i < y.data<float>().size(); ++i) {
-    const double bound = roundings * kUnit * size.data<double>()[i] + 1e-37;
-    ASSERT_NEAR(y.data<float>()[i], exact.data<double>()[i], bound) << "output " << i;
+    const double bound = roundings * kUnit * expected.size.data<double>()[i] + 1e-37;
+    ASSERT_NEAR(y.data<float>()[i], expected.exact.data<double>()[i], bound) << "output " << i;
   }
 }
 
@@ -55,42 +61,39 @@ Tensor Rounded(const Tensor& x) {
 }
 
 TEST(Product, OfFloatsIsTheTextbooks) {
-  ForEachIsa([](Isa) {
-    for (const DType a_dtype : FloatDTypes()) {
-      for (const DType b_dtype : FloatDTypes()) {
-        SCOPED_TRACE(std::string(Name(a_dtype)) + " times " + std::string(Name(b_dtype)));
-        for (const int64_t outputs : {1, 15, 17, 70}) {
-          for (const int64_t inputs : {1, 2, 31, 401}) {
-            for (const int64_t rows : {1, 13, 63}) {
-              const Tensor a = RandomMatrix(rows, inputs, 1, a_dtype), b = RandomMatrix(outputs, inputs, 2, b_dtype);
-              ExpectNear(Product(a, PackWeight(b)), a, b, static_cast<double>(inputs) + 1);
-            }
-          }
+  for (const DType a_dtype : FloatDTypes()) {
+    for (const DType b_dtype : FloatDTypes()) {
+      SCOPED_TRACE(std::string(Name(a_dtype)) + " times " + std::string(Name(b_dtype)));
+      for (const int64_t outputs : {1, 15, 16, 17}) {
+        for (const int64_t inputs : {1, 2, 31, 401}) {
+          const Tensor a = RandomMatrix(29, inputs, 1, a_dtype), b = RandomMatrix(outputs, inputs, 2, b_dtype);
+          const Tensor packed = PackWeight(b);
+          const Expected expected(a, b), first(a.Slice(0, 0, 1), b);
+          ForEachIsa([&](Isa) {
+            ExpectNear(Product(a, packed), expected, static_cast<double>(inputs) + 1);
+            ExpectNear(Product(a.Slice(0, 0, 1), packed), first, static_cast<double>(inputs) + 1);
+          });
         }
       }
     }
-  });
+  }
 }
 
 TEST(Product, OfBlockFormatsIsTheTextbooksWithRoundedActivations) {
-  ForEachIsa([](Isa) {
-    for (const DType dtype : BlockDTypes()) {
-      SCOPED_TRACE(Name(dtype));
-      for (const int64_t outputs : {1, 15, 16, 17, 40}) {
-        const int64_t inputs = Info(dtype).block_size == 32 ? 1120 : 1536;
-        for (const int64_t rows : {1, 2, 5, 29}) {
-          const Tensor a = RandomMatrix(rows, inputs, 1), b = RandomWeight(outputs, inputs, 2, dtype);
-          if (!HasIntegerPanels(dtype)) {
-            ExpectNear(Product(a, b), a, b, static_cast<double>(inputs));
-            continue;
-          }
-          // A block's sum is exact; scaling it and adding it to the others rounds about six times, twice for a format
-          // with two scales. Codes with a minimum cancel: their terms are up to 16 times the values.
-          ExpectNear(Product(a, PackWeight(b)), Rounded(a), b, 16 * (static_cast<double>(inputs) / 16 + 6));
-        }
-      }
+  for (const DType dtype : BlockDTypes()) {
+    SCOPED_TRACE(Name(dtype));
+    const int64_t inputs = Info(dtype).block_size == 32 ? 1120 : 1536;  // more than one piece of K
+    for (const int64_t outputs : {1, 15, 17}) {
+      const Tensor a = RandomMatrix(17, inputs, 1), b = RandomWeight(outputs, inputs, 2, dtype);
+      const Tensor packed = PackWeight(b);
+      const bool integers = HasIntegerPanels(dtype);
+      const Expected expected(integers ? Rounded(a) : a, b);
+      // A block's sum is exact; scaling it and adding it to the others rounds about six times, twice for a format
+      // with two scales. Codes with a minimum cancel: their terms are up to 16 times the values.
+      const double roundings = integers ? 16 * (static_cast<double>(inputs) / 16 + 6) : static_cast<double>(inputs);
+      ForEachIsa([&](Isa) { ExpectNear(Product(a, packed), expected, roundings); });
     }
-  });
+  }
 }
 
 TEST(Product, ExactKeepsTheActivations) {
@@ -98,8 +101,9 @@ TEST(Product, ExactKeepsTheActivations) {
     for (const DType dtype : BlockDTypes()) {
       SCOPED_TRACE(Name(dtype));
       const Tensor a = RandomMatrix(5, 512, 1), b = RandomWeight(20, 512, 2, dtype);
-      ExpectNear(Product(a, PackWeight(b), ProductPrecision::kExact), a, b, 513);
-      ExpectNear(Product(a, b, ProductPrecision::kExact), a, b, 513);
+      const Expected expected(a, b);
+      ExpectNear(Product(a, PackWeight(b), ProductPrecision::kExact), expected, 513);
+      ExpectNear(Product(a, b, ProductPrecision::kExact), expected, 513);
     }
   });
 }
@@ -111,7 +115,7 @@ TEST(Product, ARowHasTheSameBitsInAnyCompany) {
     for (const DType dtype : FloatDTypes()) cases.emplace_back(dtype, dtype);
     cases.emplace_back(DType::kF32, DType::kBF16);
     for (const DType dtype : BlockDTypes()) cases.emplace_back(DType::kF32, dtype);
-    const int64_t outputs = isa == Isa::kPortable ? 35 : 300, inputs = isa == Isa::kPortable ? 256 : 1280;
+    const int64_t outputs = isa == Isa::kPortable ? 35 : 115, inputs = isa == Isa::kPortable ? 256 : 1280;
     for (const auto& [a_dtype, b_dtype] : cases) {
       SCOPED_TRACE(Name(b_dtype));
       const Tensor a = RandomMatrix(70, inputs, 1, a_dtype), b = RandomWeight(outputs, inputs, 2, b_dtype);
@@ -120,7 +124,7 @@ TEST(Product, ARowHasTheSameBitsInAnyCompany) {
       const Tensor alone = Product(a.Slice(0, 69, 70), packed);
       for (const int threads : {1, 2, 4}) {
         SetThreadCount(threads);
-        for (const int64_t rows : {1, 2, 3, 4, 5, 7, 12, 13, 24, 31, 70}) {
+        for (const int64_t rows : {1, 2, 3, 4, 5, 8, 12, 13, 31, 70}) {
           for (const Tensor& weight : {packed, b}) {
             if (!weight.packed() && (rows != 1 && rows != 13)) continue;
             const Tensor y = Product(a.Slice(0, 70 - rows, 70), weight);
@@ -142,7 +146,7 @@ TEST(Product, OfTransposedViewsIsTheTextbooks) {
       const Tensor a = RandomMatrix(37, 19, 1, dtype), b = RandomMatrix(37, 45, 2, dtype);
       const Tensor y = Product(a.Transpose(0, 1), b.Transpose(0, 1));
       const Tensor a_copy = a.Transpose(0, 1).Contiguous(), b_copy = b.Transpose(0, 1).Contiguous();
-      ExpectNear(y, a_copy, b_copy, 38);
+      ExpectNear(y, Expected(a_copy, b_copy), 38);
       EXPECT_EQ(std::memcmp(y.raw(), Product(a_copy, b_copy).raw(), static_cast<size_t>(y.bytes())), 0);
     }
   });
@@ -192,7 +196,7 @@ TEST(Product, ExtremeCodesDoNotOverflow) {
         }
         for (const float sign : {1.0f, -1.0f}) {
           const Tensor a = Tensor::Full({1, 256}, sign * 1e3f);
-          ExpectNear(Product(a, w), Rounded(a), w, 16 * 22);
+          ExpectNear(Product(a, w), Expected(Rounded(a), w), 16 * 22);
         }
       }
     }

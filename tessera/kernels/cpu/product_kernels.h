@@ -42,7 +42,7 @@ constexpr int64_t TileRecordBytes(const PanelFormat& format) {
 }
 
 inline constexpr int kMostRows = 16;       // of any table below
-inline constexpr int kMostDirectRows = 4;  // rows for which unpacking in registers beats a tile
+inline constexpr int kMostDirectRows = 12;  // rows for which unpacking in registers beats a tile
 
 struct FloatKernels {
   int max_rows = 0;
