@@ -20,8 +20,8 @@ endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # GCC 12 reports these falsely inside its own standard library and vector headers at -O2 and above.
   target_compile_options(tessera_compiler INTERFACE
-    $<BUILD_INTERFACE:-Wno-uninitialized -Wno-maybe-uninitialized -Wno-stringop-overflow -Wno-stringop-overread
-                      -Wno-array-bounds -Wno-restrict -Wno-psabi -Wno-ignored-attributes -Wno-dangling-pointer>)
+    $<BUILD_INTERFACE:-Wno-maybe-uninitialized -Wno-stringop-overflow -Wno-stringop-overread -Wno-array-bounds
+                      -Wno-restrict -Wno-psabi -Wno-ignored-attributes -Wno-dangling-pointer>)
 endif()
 if(TESSERA_SANITIZE)
   target_compile_options(tessera_compiler INTERFACE

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cstring>
 #include <vector>
 
 #include "tessera/core/isa.h"
@@ -67,7 +68,9 @@ double Avx512Loop() {
     for (int c = 0; c < kChains; ++c) sums[c] = _mm512_fmadd_ps(sums[c], half, one);
   }
   for (int c = 1; c < kChains; ++c) sums[0] = _mm512_add_ps(sums[0], sums[c]);
-  return static_cast<double>(_mm512_cvtss_f32(sums[0]));
+  float first;
+  std::memcpy(&first, &sums[0], sizeof(first));
+  return static_cast<double>(first);
 }
 HWY_POP_ATTRIBUTES
 
@@ -81,7 +84,9 @@ double VnniLoop() {
     for (int c = 0; c < kChains; ++c) sums[c] = _mm512_dpbusd_epi32(sums[c], sums[c], ones);
   }
   for (int c = 1; c < kChains; ++c) sums[0] = _mm512_add_epi32(sums[0], sums[c]);
-  return _mm_cvtsi128_si32(_mm512_castsi512_si128(sums[0]));
+  int32_t first;
+  std::memcpy(&first, &sums[0], sizeof(first));
+  return first;
 }
 HWY_POP_ATTRIBUTES
 
@@ -95,7 +100,9 @@ double Bf16Loop() {
     for (int c = 0; c < kChains; ++c) sums[c] = _mm512_dpbf16_ps(sums[c], ones, ones);
   }
   for (int c = 1; c < kChains; ++c) sums[0] = _mm512_add_ps(sums[0], sums[c]);
-  return static_cast<double>(_mm512_cvtss_f32(sums[0]));
+  float first;
+  std::memcpy(&first, &sums[0], sizeof(first));
+  return static_cast<double>(first);
 }
 HWY_POP_ATTRIBUTES
 
