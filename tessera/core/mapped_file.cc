@@ -22,9 +22,12 @@ namespace {
 struct Slot {
   std::atomic<bool> taken{false}, broken{false};
   std::atomic<uintptr_t> begin{0}, end{0};
+  const MappedFile* file = nullptr;  // under the mutex; not for the handler
 };
 constexpr int kSlots = 4096;
 std::array<Slot, kSlots> slots;
+std::mutex slots_mutex;  // of everybody but the handler
+std::atomic<bool> any_broken{false};
 struct sigaction previous_action;
 
 Slot* SlotOf(uintptr_t address) {
@@ -44,6 +47,7 @@ void OnBusError(int signal, siginfo_t* info, void* context) {
     const uintptr_t begin = address / page * page;
     const size_t length = slot->end.load(std::memory_order_relaxed) - begin;
     slot->broken.store(true, std::memory_order_release);
+    any_broken.store(true, std::memory_order_release);
     // The fault repeats on return, and now finds zeros from here to the end of the mapping.
     void* zeros =
         mmap(reinterpret_cast<void*>(begin), length, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
@@ -69,12 +73,14 @@ void InstallHandlerOnce() {
   });
 }
 
-int TakeSlot(const void* data, size_t size) {
+int TakeSlot(const MappedFile* file, const void* data, size_t size) {
   InstallHandlerOnce();
+  const std::lock_guard lock(slots_mutex);
   for (int i = 0; i < kSlots; ++i) {
     if (slots[i].taken.exchange(true)) continue;
     const auto begin = reinterpret_cast<uintptr_t>(data);
     slots[i].broken.store(false);
+    slots[i].file = file;
     slots[i].end.store(begin + size, std::memory_order_relaxed);
     slots[i].begin.store(begin, std::memory_order_release);
     return i;
@@ -105,7 +111,7 @@ std::shared_ptr<const MappedFile> MappedFile::Open(const std::filesystem::path& 
   Require(data != MAP_FAILED, "{}: cannot map {} bytes: {}", file->path_, size, std::strerror(errno));
   file->data_ = static_cast<const std::byte*>(data);
   file->size_ = size;
-  file->slot_ = TakeSlot(data, size);
+  file->slot_ = TakeSlot(file.get(), data, size);
   Require(file->slot_ >= 0, "{}: {} files are mapped already; close some models first", file->path_, kSlots);
   return file;
 }
@@ -120,7 +126,11 @@ std::shared_ptr<const MappedFile> MappedFile::FromMemory(std::string bytes, std:
 }
 
 MappedFile::~MappedFile() {
-  if (slot_ >= 0) slots[slot_].begin.store(0, std::memory_order_release);
+  const std::lock_guard lock(slots_mutex);
+  if (slot_ >= 0) {
+    slots[slot_].begin.store(0, std::memory_order_release);
+    slots[slot_].file = nullptr;
+  }
   if (descriptor_ >= 0 && data_ != nullptr) munmap(const_cast<std::byte*>(data_), size_);
   if (slot_ >= 0) slots[slot_].taken.store(false, std::memory_order_release);
   if (descriptor_ >= 0) close(descriptor_);
@@ -137,6 +147,13 @@ void MappedFile::RequireIntact() const {
           path_, size_, status.st_size);
   Require(!broken(), "{}: a part of the file could not be read. Was it cut short while in use, or does the disk fail?",
           path_);
+}
+
+void RequireMappingsIntact() {
+  if (!any_broken.load(std::memory_order_acquire)) return;
+  const std::lock_guard lock(slots_mutex);
+  for (const Slot& slot : slots)
+    if (slot.file != nullptr) slot.file->RequireIntact();
 }
 
 std::string ReadFile(const std::filesystem::path& path, int64_t max_bytes) {

@@ -50,6 +50,10 @@ class MappedFile {
   std::string memory_;  // of FromMemory
 };
 
+// Throws Error if any mapping that is alive is broken. Costs a load of one number while none is, so a model may call it
+// after every pass over its weights.
+void RequireMappingsIntact();
+
 // The bytes of a small file (a config, a tokenizer), read at once.
 // Throws Error if the file is absent or unreadable, is not a regular file, or has more than `max_bytes` bytes.
 std::string ReadFile(const std::filesystem::path& path, int64_t max_bytes);

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "tessera/core/mapped_file.h"
 #include "tessera/models/decoder_config.h"
 #include "tessera/models/language_model.h"
 #include "tessera/nn/attention.h"
@@ -48,7 +49,11 @@ class Decoder : public LanguageModel {
     return norm_(y);
   }
 
-  Tensor Logits(const Tensor& hidden) const override { return head_(ops::Cast(hidden, DType::kF32)); }
+  Tensor Logits(const Tensor& hidden) const override {
+    const Tensor logits = head_(ops::Cast(hidden, DType::kF32));
+    RequireMappingsIntact();  // weights that were cut off while mapped have read as zeros
+    return logits;
+  }
 
  private:
   static std::vector<Block> Blocks(const nn::Scope& s, const Config& c, const nn::Rope& rope) {

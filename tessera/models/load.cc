@@ -35,8 +35,13 @@ std::unique_ptr<LanguageModel> LoadModel(const weights::Checkpoint& checkpoint, 
     const ModelSource source{.config = checkpoint.config(),
                              .generation_config = checkpoint.generation_config(),
                              .find = [&](const std::string& name) { return checkpoint.Find(name); }};
-    for (const Family& family : kFamilies)
-      if (family.model_type == type) return family.load(source, options);
+    for (const Family& family : kFamilies) {
+      if (family.model_type == type) {
+        auto model = family.load(source, options);
+        checkpoint.RequireIntact();
+        return model;
+      }
+    }
     Fail("models of type \"{}\" are not supported; supported are {}", type, fmt::join(Families(), ", "));
   });
 }

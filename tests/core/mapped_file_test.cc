@@ -19,6 +19,7 @@ TEST(MappedFile, GivesTheBytesOfTheFile) {
   EXPECT_EQ(file->text(), "hello");
   EXPECT_FALSE(file->broken());
   EXPECT_NO_THROW(file->RequireIntact());
+  EXPECT_NO_THROW(RequireMappingsIntact());
   std::ofstream(folder / "empty").close();
   EXPECT_EQ(MappedFile::Open(folder / "empty")->size(), 0);
 }
@@ -41,6 +42,7 @@ TEST(MappedFile, FileThatShrinksReadsAsZerosAndIsReported) {
   for (const char c : file->text().substr(50'000)) sum += c;
   EXPECT_EQ(sum, 0);
   EXPECT_TRUE(file->broken());
+  EXPECT_THROW(RequireMappingsIntact(), Error);
   std::filesystem::resize_file(folder / "f", 100'000);
   try {
     file->RequireIntact();  // growing again does not heal what was read as zeros
