@@ -18,12 +18,10 @@ using AddCommand = void (*)(CLI::App&, const Globals&);
 constexpr AddCommand kCommands[] = {
     AddCompletion,
     AddDetokenize,
-    AddForward,
-    AddGrad,
     AddManual,
     AddQuantize,
+    AddTemplate,
     AddTokenize,
-    AddPerplexity,
     AddPull,
     AddList,
     AddInspect,
