@@ -1,12 +1,10 @@
 #include "tessera/kernels/reduce.h"
 
 #include <algorithm>
-#include <cstring>
 #include <vector>
 
 #include "tessera/core/thread_pool.h"
 #include "tessera/kernels/cpu/row_grain.h"
-#include "tessera/kernels/float_types.h"
 #include "tessera/kernels/reference/reduce.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -42,6 +40,15 @@ void AddRow(DType dtype, const std::byte* row, int64_t n, float* sum) {
   });
 }
 
+// out[i] = scale · sum[i]
+void StoreScaled(DType dtype, const float* sum, int64_t n, float scale, std::byte* out) {
+  lanes::WithType(dtype, [&]<typename T>(T) HWY_ATTR {
+    const Vector c = hn::Set(lanes::Floats(), scale);
+    lanes::Map(
+        n, reinterpret_cast<T*>(out), [&](Vector v) HWY_ATTR { return hn::Mul(v, c); }, sum);
+  });
+}
+
 }  // namespace
 }  // namespace tessera::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -52,13 +59,10 @@ namespace {
 
 HWY_EXPORT(SumOfRow);
 HWY_EXPORT(AddRow);
+HWY_EXPORT(StoreScaled);
 
 constexpr int64_t kBlock = 8192;   // values of a long row that are added up at once; blocks are added in order
 constexpr int64_t kColumns = 512;  // columns that one thread adds up: 2 KB of sums stay in the first cache
-
-void StoreAs(const Tensor& like, std::byte* out, int64_t index, float value) {
-  WithFloatType(like.dtype(), "sum", [&]<typename T>(T) { reinterpret_cast<T*>(out)[index] = T(value); });
-}
 
 // The last axis: each row by itself, a long one in blocks.
 void SumRows(const Tensor& x, const AxisSplit& split, float scale, Tensor& y) {
@@ -71,27 +75,27 @@ void SumRows(const Tensor& x, const AxisSplit& split, float scale, Tensor& y) {
       partial[i] = kernel(x.dtype(), x.raw() + (i / blocks * split.length + from) * size, to - from);
     }
   });
-  std::byte* out = y.mutable_raw();
+  std::vector<float> sums(static_cast<size_t>(split.outer));
   for (int64_t o = 0; o < split.outer; ++o) {
-    float sum = 0;
-    for (int64_t b = 0; b < blocks; ++b) sum += partial[o * blocks + b];
-    StoreAs(x, out, o, sum * scale);
+    for (int64_t b = 0; b < blocks; ++b) sums[o] += partial[o * blocks + b];
   }
+  TESSERA_DISPATCH(StoreScaled)(x.dtype(), sums.data(), split.outer, scale, y.mutable_raw());
 }
 
 // Another axis: columns side by side, row after row.
 void SumColumns(const Tensor& x, const AxisSplit& split, float scale, Tensor& y) {
   const int64_t size = Info(x.dtype()).block_bytes, pieces = (split.inner + kColumns - 1) / kColumns;
   std::byte* out = y.mutable_raw();
-  const auto kernel = TESSERA_DISPATCH(AddRow);
+  const auto add = TESSERA_DISPATCH(AddRow);
+  const auto store = TESSERA_DISPATCH(StoreScaled);
   const int64_t work = split.length * std::min(split.inner, kColumns);
   ParallelForRange(split.outer * pieces, RowGrain(work), [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       const int64_t o = i / pieces, from = i % pieces * kColumns, n = std::min(kColumns, split.inner - from);
       float sum[kColumns] = {};
       for (int64_t row = 0; row < split.length; ++row)
-        kernel(x.dtype(), x.raw() + ((o * split.length + row) * split.inner + from) * size, n, sum);
-      for (int64_t c = 0; c < n; ++c) StoreAs(x, out, o * split.inner + from + c, sum[c] * scale);
+        add(x.dtype(), x.raw() + ((o * split.length + row) * split.inner + from) * size, n, sum);
+      store(x.dtype(), sum, n, scale, out + (o * split.inner + from) * size);
     }
   });
 }

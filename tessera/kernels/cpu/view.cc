@@ -37,17 +37,24 @@ struct SwapSplit {
   }
 };
 
-// y[p, j, m, i, …] = x[p, i, m, j, …] for all m, i and a tile of j; T holds one value where `behind` is 1.
+constexpr int64_t kTile = 32;
+
+// y[j, m, i, …] = x[i, m, j, …] for all i and m and a tile of j. Tiles of 32 rows and 32 columns keep both sides in the
+// first cache, where a walk along a whole column would touch a new line for each value.
 template <typename T>
 void SwapTile(const T* x, T* y, const SwapSplit& s, int64_t j_begin, int64_t j_end) {
-  constexpr int64_t kTile = 32;  // 32 rows of 32 values: both sides stay in the first cache
+  const int64_t x_step = s.between * s.b * s.behind;
   for (int64_t m = 0; m < s.between; ++m) {
     for (int64_t i_begin = 0; i_begin < s.a; i_begin += kTile) {
-      const int64_t i_end = std::min(s.a, i_begin + kTile);
+      const int64_t count = std::min(s.a - i_begin, kTile);
       for (int64_t j = j_begin; j < j_end; ++j) {
-        for (int64_t i = i_begin; i < i_end; ++i)
-          std::memcpy(y + ((j * s.between + m) * s.a + i) * s.behind, x + ((i * s.between + m) * s.b + j) * s.behind,
-                      static_cast<size_t>(s.behind) * sizeof(T));
+        const T* from = x + ((i_begin * s.between + m) * s.b + j) * s.behind;
+        T* to = y + ((j * s.between + m) * s.a + i_begin) * s.behind;
+        if (s.behind == 1) {
+          for (int64_t i = 0; i < count; ++i) to[i] = from[i * x_step];
+        } else {
+          for (int64_t i = 0; i < count; ++i) std::copy_n(from + i * x_step, s.behind, to + i * s.behind);
+        }
       }
     }
   }
@@ -55,7 +62,6 @@ void SwapTile(const T* x, T* y, const SwapSplit& s, int64_t j_begin, int64_t j_e
 
 template <typename T>
 void Swap(const Tensor& x, Tensor& y, const SwapSplit& s) {
-  constexpr int64_t kTile = 32;
   const T* in = reinterpret_cast<const T*>(x.raw());
   T* out = reinterpret_cast<T*>(y.mutable_raw());
   const int64_t tiles = (s.b + kTile - 1) / kTile, volume = s.a * s.between * s.b * s.behind;

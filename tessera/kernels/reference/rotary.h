@@ -1,6 +1,6 @@
 #pragma once
-// What kernels/rotary.h promises, written plainly: one thread, one value after the other. Tests compare the fast kernels
-// with these in double, and f64 tensors are computed by them.
+// What kernels/rotary.h promises, written plainly: one thread, one value after the other. Tests compare the fast
+// kernels with these in double, and f64 tensors are computed by them.
 
 #include "tessera/core/tensor.h"
 #include "tessera/kernels/rotary.h"
