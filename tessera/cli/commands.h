@@ -11,12 +11,15 @@ namespace tessera::cli {
 
 void AddCompletion(CLI::App& program, const Globals& globals);
 void AddDetokenize(CLI::App& program, const Globals& globals);
+void AddForward(CLI::App& program, const Globals& globals);
+void AddGrad(CLI::App& program, const Globals& globals);
 void AddManual(CLI::App& program, const Globals& globals);
 void AddQuantize(CLI::App& program, const Globals& globals);
 void AddTemplate(CLI::App& program, const Globals& globals);
 void AddTokenize(CLI::App& program, const Globals& globals);
 void AddInspect(CLI::App& program, const Globals& globals);
 void AddList(CLI::App& program, const Globals& globals);
+void AddPerplexity(CLI::App& program, const Globals& globals);
 void AddPull(CLI::App& program, const Globals& globals);
 void AddVersion(CLI::App& program, const Globals& globals);
 

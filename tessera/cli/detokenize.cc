@@ -65,7 +65,7 @@ void AddDetokenize(CLI::App& program, const Globals&) {
   command->footer(
       "Reads lines {\"ids\": […]} from standard input and writes {\"text\": \"…\"} for each.\n"
       "Bytes that are no text are shown as U+FFFD.\n\n"
-      "echo '{\"ids\": [19556, 905]}' | tessera detokenize smollm2");
+      "echo '{\"ids\": [19556, 2]}' | tessera detokenize smollm2");
   const auto options = std::make_shared<Options>();
   command->add_option("MODEL", options->model, "A model, or a directory or file that holds just its tokenizer")
       ->required();

@@ -18,10 +18,13 @@ using AddCommand = void (*)(CLI::App&, const Globals&);
 constexpr AddCommand kCommands[] = {
     AddCompletion,
     AddDetokenize,
+    AddForward,
+    AddGrad,
     AddManual,
     AddQuantize,
     AddTemplate,
     AddTokenize,
+    AddPerplexity,
     AddPull,
     AddList,
     AddInspect,

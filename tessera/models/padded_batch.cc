@@ -128,6 +128,17 @@ Pass Run(const LanguageModel& model, const PaddedBatch& batch) {
 
 }  // namespace
 
+std::vector<std::vector<int64_t>> Sequences(const PaddedBatch& batch, int64_t vocab) {
+  const RaggedRows rows = Unpad(batch, vocab);
+  std::vector<std::vector<int64_t>> sequences;
+  auto next = rows.ids.data<int64_t>().begin();
+  for (const kernels::AttentionSequence& sequence : rows.context.pattern.sequences) {
+    sequences.emplace_back(next, next + sequence.query_count);
+    next += sequence.query_count;
+  }
+  return sequences;
+}
+
 NamedTensors RunForward(const LanguageModel& model, const PaddedBatch& batch) { return Run(model, batch).results; }
 
 NamedTensors RunGradient(LanguageModel& model, const PaddedBatch& batch) {

@@ -21,6 +21,9 @@ struct PaddedBatch {
 
 using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
 
+// The ids of each sequence that the mask keeps. Throws Error as RunForward does.
+std::vector<std::vector<int64_t>> Sequences(const PaddedBatch& batch, int64_t vocab);
+
 // f32 results: "logits" [B, T, V]; "hidden.embed", "hidden.layerN" (the output of decoder layer N) and
 // "hidden.final_norm" [B, T, C]; with labels "loss" [1], the mean cross-entropy of the labels asked for.
 // Throws Error that names the tensor for a wrong dtype or shape, a negative position, an id or label outside the
