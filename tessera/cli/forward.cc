@@ -30,7 +30,7 @@ void RunForwardVerb(const Options& options, const Globals& globals) {
   const models::PaddedBatch batch = ReadBatch(options.pass.input);
   const auto checkpoint = weights::Checkpoint::Open(weights::Locate(options.pass.model));
   const DType dtype = PassDType(options.pass);
-  models::LoadOptions load{.activations = dtype, .pack = true, .precision = ops::LinearPrecision::kExact};
+  models::LoadOptions load{.activations = dtype, .precision = ops::LinearPrecision::kExact};
   if (dtype == DType::kBF16) load.weights = dtype;
   const auto model = models::LoadModel(checkpoint, load);
   auto results = WithContext(options.pass.input, [&] { return models::RunForward(*model, batch); });
