@@ -9,6 +9,7 @@ class App;
 
 namespace tessera::cli {
 
+void AddBench(CLI::App& program, const Globals& globals);
 void AddCompletion(CLI::App& program, const Globals& globals);
 void AddDetokenize(CLI::App& program, const Globals& globals);
 void AddForward(CLI::App& program, const Globals& globals);
@@ -21,6 +22,7 @@ void AddInspect(CLI::App& program, const Globals& globals);
 void AddList(CLI::App& program, const Globals& globals);
 void AddPerplexity(CLI::App& program, const Globals& globals);
 void AddPull(CLI::App& program, const Globals& globals);
+void AddRun(CLI::App& program, const Globals& globals);
 void AddVersion(CLI::App& program, const Globals& globals);
 
 }  // namespace tessera::cli

@@ -15,8 +15,8 @@ class InterruptScope {
   bool interrupted() const;
 };
 
-// Installs the handler; called once when the program starts. SIGPIPE and SIGXFSZ are ignored, so that writing to a closed
-// pipe or beyond the size limit of files is an error to report and not a sudden end.
+// Installs the handler; called once when the program starts. SIGPIPE and SIGXFSZ are ignored, so that writing to a
+// closed pipe or beyond the size limit of files is an error to report and not a sudden end.
 void InstallInterruptHandler();
 
 }  // namespace tessera::cli

@@ -5,9 +5,11 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <clocale>
 #include <cstdio>
 #include <cstring>
+#include <cwchar>
 #include <string_view>
 
 #include "tessera/cli/interrupt.h"
@@ -39,12 +41,38 @@ struct LineEditor::State {
   HistEvent event = {};
   std::string prompt;
 
-  static char* Prompt(EditLine* editor) {
+  const InterruptScope* interrupt = nullptr;  // of the message being read
+
+  static State* Of(EditLine* editor) {
     State* state = nullptr;
     el_get(editor, EL_CLIENTDATA, &state);
-    return state->prompt.data();
+    return state;
   }
+  static char* Prompt(EditLine* editor) { return Of(editor)->prompt.data(); }
+  static int ReadKey(EditLine* editor, wchar_t* key);
 };
+
+// One character of the input: 1, or 0 at its end, or -1 once Ctrl-C was pressed. The library's own reader sleeps
+// through a Ctrl-C that comes just before it begins to wait.
+int LineEditor::State::ReadKey(EditLine* editor, wchar_t* key) {
+  const State* state = Of(editor);
+  std::mbstate_t decoder{};
+  for (;;) {
+    pollfd input{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0};
+    const int ready = poll(&input, 1, 50);
+    if (state->interrupt != nullptr && state->interrupt->interrupted()) return -1;
+    if (ready <= 0) continue;
+    char byte = 0;
+    const ssize_t n = read(STDIN_FILENO, &byte, 1);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return static_cast<int>(n);
+    const size_t used = std::mbrtowc(key, &byte, 1, &decoder);
+    if (used == static_cast<size_t>(-1))
+      decoder = {};  // not UTF-8: dropped
+    else if (used != static_cast<size_t>(-2))
+      return 1;
+  }
+}
 
 LineEditor::LineEditor(std::filesystem::path history) : state_(std::make_unique<State>()) {
   UseUtf8();
@@ -57,6 +85,7 @@ LineEditor::LineEditor(std::filesystem::path history) : state_(std::make_unique<
   s.editor = el_init("tessera", stdin, stdout, stderr);
   el_set(s.editor, EL_CLIENTDATA, &s);
   el_set(s.editor, EL_PROMPT, State::Prompt);
+  el_set(s.editor, EL_GETCFN, State::ReadKey);
   el_set(s.editor, EL_EDITOR, "emacs");
   el_set(s.editor, EL_HIST, ::history, s.history);
   el_set(s.editor, EL_BIND, "^R", "em-inc-search-prev", nullptr);
@@ -84,11 +113,11 @@ std::optional<std::string> LineEditor::ReadLine(const std::string& prompt) {
 
 LineEditor::Result LineEditor::Read(const std::string& prompt) {
   const InterruptScope interrupt;
-  const std::string continued(prompt.size() >= 4 ? "... " : "");
+  state_->interrupt = &interrupt;
   std::string message;
   bool fenced = false;
   for (bool first = true;; first = false) {
-    std::optional<std::string> line = ReadLine(first ? prompt : continued);
+    std::optional<std::string> line = ReadLine(first ? prompt : "... ");
     if (interrupt.interrupted()) {
       el_reset(state_->editor);
       std::fputs("\n", stdout);

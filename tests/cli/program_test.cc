@@ -1,5 +1,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+
+#include <cstdlib>
 
 #include "cli/program_runner.h"
 #include "tessera/core/json.h"
@@ -71,6 +74,11 @@ TEST(Program, TheManualPageHasItsSections) {
   for (const char* section : {".TH TESSERA 1", ".SH OPTIONS", ".SS tessera version", ".SH EXIT STATUS"}) {
     EXPECT_THAT(page, HasSubstr(section));
   }
+}
+
+TEST(Program, ResultsThatCannotBeWrittenAreAFailure) {
+  const std::string command = std::string(TESSERA_PROGRAM) + " version >/dev/full 2>/dev/null";
+  EXPECT_EQ(WEXITSTATUS(std::system(command.c_str())), 1);
 }
 
 }  // namespace

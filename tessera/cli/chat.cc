@@ -1,0 +1,213 @@
+// The conversation of `tessera run MODEL` at a terminal.
+
+#include <fmt/format.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "tessera/cli/interrupt.h"
+#include "tessera/cli/line_editor.h"
+#include "tessera/cli/run.h"
+#include "tessera/cli/terminal.h"
+#include "tessera/core/atomic_file.h"
+
+namespace tessera::cli {
+namespace {
+
+constexpr char kHelp[] = R"(  /help            this list
+  /system TEXT     tell the model what it is; without TEXT, show or clear (/system -)
+  /reset           forget the conversation, keep the system text
+  /save FILE       write the conversation to FILE
+  /load FILE       go on with a saved conversation
+  /stats           speed and size of the last answer and the conversation
+  /bye             leave (also Ctrl-D)
+
+  A line that ends in \ goes on; lines between """ and """ are one message.
+  Ctrl-C stops the answer. Arrow keys edit and recall earlier messages.
+)";
+
+std::filesystem::path HistoryFile() {
+  const char* state = std::getenv("XDG_STATE_HOME");
+  const char* home = std::getenv("HOME");
+  const std::filesystem::path base = state != nullptr && *state != '\0'
+                                         ? std::filesystem::path(state)
+                                         : std::filesystem::path(home != nullptr ? home : ".") / ".local" / "state";
+  return base / "tessera" / "history";
+}
+
+class Conversation {
+ public:
+  explicit Conversation(RunSession& session) : session_(session) { system_ = session.options.system; }
+
+  // Runs a line that begins with a slash; false to leave.
+  bool Command(const std::string& line);
+  void Answer(const std::string& message);
+
+ private:
+  Json Messages() const;
+  std::vector<int32_t> FittingPrompt();
+  void System(const std::string& text);
+  void Save(const std::string& file) const;
+  void Load(const std::string& file);
+  void Stats() const;
+
+  RunSession& session_;
+  std::string system_;
+  Json turns_ = Json::array();  // user and assistant messages in turn
+  uint64_t turn_ = 0;
+  infer::TextAnswer last_;
+  int64_t last_prompt_ = 0;
+};
+
+void Note(const std::string& text) { fmt::print(stderr, "{}\n", Styled(text, Style::kDim)); }
+
+Json Conversation::Messages() const {
+  Json messages = Json::array();
+  if (!system_.empty()) messages.push_back({{"role", "system"}, {"content", system_}});
+  for (const Json& turn : turns_) messages.push_back(turn);
+  return messages;
+}
+
+// The prompt of the whole conversation; when it outgrows the context its oldest turns are dropped.
+std::vector<int32_t> Conversation::FittingPrompt() {
+  int64_t dropped = 0;
+  for (;;) {
+    std::vector<int32_t> prompt;
+    if (session_.options.raw || !session_.loaded.chat_template) {
+      prompt = session_.loaded.tokenizer->Encode(turns_.back()["content"].get<std::string>(), {.add_special = true});
+    } else {
+      prompt = infer::ChatPrompt(session_.loaded, Messages());
+    }
+    // An eighth of the context is kept for the answer.
+    const bool fits = std::ssize(prompt) <= session_.engine->context() * 7 / 8;
+    if (fits || turns_.size() < 3) {
+      if (dropped > 0) Note(fmt::format("(the context is full: the oldest {} messages were dropped)", dropped));
+      return prompt;
+    }
+    turns_.erase(turns_.begin(), turns_.begin() + 2);
+    dropped += 2;
+  }
+}
+
+void Conversation::Answer(const std::string& message) {
+  turns_.push_back({{"role", "user"}, {"content", message}});
+  try {
+    std::vector<int32_t> prompt = FittingPrompt();
+    last_prompt_ = std::ssize(prompt);
+    last_ = session_.Answer(std::move(prompt), turn_++);
+  } catch (const Error& error) {
+    turns_.erase(turns_.end() - 1);
+    return Note(fmt::format("tessera: {}", error.what()));
+  }
+  WriteOutput("\n");
+  if (last_.finish == infer::TextFinish::kInterrupted) Note("(stopped)");
+  if (last_.finish == infer::TextFinish::kContext) Note("(the context is full; /reset starts afresh)");
+  turns_.push_back({{"role", "assistant"}, {"content", last_.text}});
+}
+
+void Conversation::System(const std::string& text) {
+  if (text.empty()) return Note(system_.empty() ? "(no system text)" : system_);
+  system_ = text == "-" ? "" : text;
+  Note(system_.empty() ? "(system text cleared)" : "(system text set; it holds from the next message on)");
+}
+
+void Conversation::Save(const std::string& file) const {
+  Require(!file.empty(), "/save: name a file, for example /save talk.json");
+  const Json saved = {{"model", session_.loaded.name}, {"system", system_}, {"messages", turns_}};
+  AtomicFile out(file);
+  out.Write(saved.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
+  out.Commit();
+  Note(fmt::format("(saved {} messages to {})", turns_.size(), file));
+}
+
+void Conversation::Load(const std::string& file) {
+  Require(!file.empty(), "/load: name a file that /save wrote");
+  std::ifstream in(file, std::ios::binary);
+  Require(in.good(), "/load: cannot read {}", file);
+  std::stringstream text;
+  text << in.rdbuf();
+  const Json saved = ParseJson(text.str(), file, {.max_bytes = size_t{64} << 20});
+  Require(saved.is_object() && saved.contains("messages") && saved["messages"].is_array(),
+          "/load: {} is not a conversation that /save wrote (no \"messages\")", file);
+  for (const Json& turn : saved["messages"]) {
+    Require(turn.is_object() && turn.contains("role") && turn.contains("content") && turn["role"].is_string() &&
+                turn["content"].is_string(),
+            "/load: {}: a message lacks its \"role\" or \"content\" text", file);
+  }
+  if (saved.contains("system") && saved["system"].is_string()) system_ = saved["system"];
+  turns_ = saved["messages"];
+  Note(fmt::format("(loaded {} messages)", turns_.size()));
+}
+
+void Conversation::Stats() const {
+  if (turn_ == 0) return Note("(no answer yet)");
+  const infer::EngineStats& s = last_.stats;
+  const double prompt = s.prompt_seconds.count(), answer = s.answer_seconds.count();
+  Note(fmt::format("prompt   {} tokens ({} found in the cache), {:.0f} tokens/s, first token after {:.0f} ms",
+                   last_prompt_, s.shared_tokens, prompt > 0 ? static_cast<double>(s.prompt_tokens) / prompt : 0,
+                   last_.first_token_seconds * 1e3));
+  Note(fmt::format("answer   {} tokens, {:.1f} tokens/s, ended by {}", last_.ids.size(),
+                   answer > 0 ? static_cast<double>(s.answer_tokens - 1) / answer : 0, Name(last_.finish)));
+  if (s.guessed > 0) Note(fmt::format("guesses  {} of {} confirmed", s.confirmed, s.guessed));
+  Note(fmt::format("context  {} of {} tokens, {} messages, seed {}", last_prompt_ + std::ssize(last_.ids),
+                   session_.engine->context(), turns_.size(), session_.sampling.seed));
+}
+
+bool Conversation::Command(const std::string& line) {
+  const size_t space = line.find(' ');
+  const std::string verb = line.substr(0, space);
+  const std::string rest =
+      space == std::string::npos
+          ? ""
+          : line.substr(line.find_first_not_of(' ', space) == std::string::npos ? line.size()
+                                                                                : line.find_first_not_of(' ', space));
+  if (verb == "/bye" || verb == "/exit" || verb == "/quit") return false;
+  if (verb == "/help")
+    fmt::print(stderr, "{}", kHelp);
+  else if (verb == "/reset")
+    turns_ = Json::array(), Note("(forgotten)");
+  else if (verb == "/system")
+    System(rest);
+  else if (verb == "/save")
+    Save(rest);
+  else if (verb == "/load")
+    Load(rest);
+  else if (verb == "/stats")
+    Stats();
+  else
+    Note(fmt::format("{} is not a command; /help lists them", verb));
+  return true;
+}
+
+}  // namespace
+
+void Chat(RunSession& session) {
+  LineEditor editor(HistoryFile());
+  Conversation conversation(session);
+  Note(fmt::format("{}. /help lists the commands, Ctrl-D leaves.", session.loaded.name));
+  if (!session.loaded.chat_template) Note("This model has no chat template: it continues what you type as plain text.");
+  for (bool warned = false;;) {
+    const LineEditor::Result typed = editor.Read("> ");
+    if (typed.outcome == LineEditor::Outcome::kEnd) break;
+    if (typed.outcome == LineEditor::Outcome::kInterrupted) {
+      if (!warned) Note("(Ctrl-D or /bye leaves)");
+      warned = true;
+      continue;
+    }
+    if (typed.message.find_first_not_of(" \t\n") == std::string::npos) continue;
+    try {
+      if (typed.message.starts_with('/')) {
+        if (!conversation.Command(typed.message)) return;
+      } else {
+        conversation.Answer(typed.message);
+      }
+    } catch (const Error& error) {
+      Note(error.what());
+    }
+  }
+  WriteOutput("\n");
+}
+
+}  // namespace tessera::cli

@@ -1,0 +1,139 @@
+#include "tessera/cli/run.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+
+#include "tessera/cli/commands.h"
+#include "tessera/cli/interrupt.h"
+#include "tessera/cli/program.h"
+#include "tessera/cli/progress.h"
+#include "tessera/cli/terminal.h"
+
+namespace tessera::cli {
+namespace {
+
+// What suits a small instruction-tuned model when its checkpoint says nothing.
+const infer::SamplingOptions kDefaults{.temperature = 0.3f, .top_p = 0.9f};
+const infer::SamplingOptions kRawDefaults{.temperature = 0};
+
+constexpr char kFooter[] =
+    "Examples:\n"
+    "  tessera run smollm2                                  talk in the terminal\n"
+    "  tessera run smollm2 \"Why is the sky blue?\"           one answer\n"
+    "  tessera run ./model.gguf --raw \"Once upon a time\"    continue plain text\n"
+    "  cat notes.txt | tessera run smollm2 --system \"Summarise what you are given.\"";
+
+RunSession Open(const RunOptions& options, const Globals& globals) {
+  RunSession session{.options = options};
+  {
+    ProgressBar bar(globals, ProgressBar::Unit::kItems);
+    session.loaded = infer::Load(options.model, {.pack = true},
+                                 [&](int64_t done, int64_t total) { bar.Update("loading", done, total); });
+  }
+  session.engine = std::make_unique<infer::Engine>(
+      *session.loaded.model,
+      infer::EngineOptions{.context = options.context, .cache_dtype = DTypeFromName(options.cache_type)});
+  const bool plain = options.raw || !session.loaded.chat_template;
+  session.sampling =
+      ResolveSampling(options.sampling, session.loaded.generation_config, plain ? kRawDefaults : kDefaults);
+  return session;
+}
+
+std::vector<int32_t> PromptIds(const RunSession& session, const std::string& text) {
+  const RunOptions& o = session.options;
+  if (o.raw || !session.loaded.chat_template) {
+    return session.loaded.tokenizer->Encode(o.system.empty() ? text : o.system + "\n" + text, {.add_special = true});
+  }
+  Json messages = Json::array();
+  if (!o.system.empty()) messages.push_back({{"role", "system"}, {"content", o.system}});
+  messages.push_back({{"role", "user"}, {"content", text}});
+  return infer::ChatPrompt(session.loaded, messages);
+}
+
+Json Report(const RunSession& session, const infer::TextAnswer& answer, size_t prompt_tokens) {
+  const auto rate = [](int64_t tokens, double seconds) {
+    return seconds > 0 ? static_cast<double>(tokens) / seconds : 0;
+  };
+  const infer::EngineStats& s = answer.stats;
+  return {{"model", session.loaded.name},
+          {"text", answer.text},
+          {"ids", answer.ids},
+          {"finish", Name(answer.finish)},
+          {"seed", session.sampling.seed},
+          {"prompt_tokens", prompt_tokens},
+          {"answer_tokens", std::ssize(answer.ids)},
+          {"timings",
+           {{"first_token_ms", answer.first_token_seconds * 1e3},
+            {"prompt_ms", s.prompt_seconds.count() * 1e3},
+            {"prompt_per_second", rate(s.prompt_tokens, s.prompt_seconds.count())},
+            {"predicted_ms", s.answer_seconds.count() * 1e3},
+            {"predicted_per_second", rate(s.answer_tokens - 1, s.answer_seconds.count())}}}};
+}
+
+int AnswerOnce(RunSession& session, const Globals& globals) {
+  const std::vector<int32_t> prompt = PromptIds(session, session.options.prompt);
+  Require(!prompt.empty(), "run: the prompt is empty; give a text, or type it on standard input");
+  const size_t prompt_tokens = prompt.size();
+  const infer::TextAnswer answer = session.Answer(prompt, 0);
+  const Json report = Report(session, answer, prompt_tokens);
+  if (session.options.json)
+    WriteOutput(report.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
+  else
+    WriteOutput("\n");
+  if (globals.verbose) fmt::print(stderr, "{}\n", report["timings"].dump());
+  return answer.finish == infer::TextFinish::kInterrupted ? kExitInterrupted : 0;
+}
+
+}  // namespace
+
+infer::TextAnswer RunSession::Answer(std::vector<int32_t> prompt, uint64_t turn) {
+  const InterruptScope interrupt;
+  infer::SamplingOptions drawn = sampling;
+  drawn.seed += turn;
+  return infer::GenerateText(*engine, *loaded.tokenizer,
+                             {.prompt = std::move(prompt),
+                              .max_tokens = options.max_tokens,
+                              .stop = options.sampling.stop,
+                              .ignore_eos = options.ignore_eos,
+                              .sampling = drawn,
+                              .strategy = options.strategy},
+                             [&](std::string_view piece) {
+                               if (!options.json) WriteOutput(piece);
+                               return !interrupt.interrupted();
+                             });
+}
+
+void AddRun(CLI::App& program, const Globals& globals) {
+  CLI::App* command = program.add_subcommand("run", "Talk with a model, or print its answer to one prompt");
+  command->footer(kFooter);
+  const auto o = std::make_shared<RunOptions>();
+  command
+      ->add_option("MODEL", o->model, "A GGUF file, a directory, org/name of the Hugging Face cache, or a short name")
+      ->required();
+  command->add_option("PROMPT", o->prompt, "Answer this and end; - reads standard input");
+  command->add_option("-s,--system", o->system, "What the model is told before the conversation");
+  command->add_option("-n,--max-tokens", o->max_tokens, "Tokens of an answer at most (-1: until the model ends it)");
+  command->add_option("-c,--context", o->context, "Tokens that prompt and answer may take (0: as the model was made)");
+  command->add_flag("--raw", o->raw, "Continue the prompt as plain text, without the chat template");
+  command->add_flag("--json", o->json, "Print the answer with its tokens and timings as one JSON object");
+  command->add_flag("--ignore-eos", o->ignore_eos, "Go on when the model would end");
+  command->add_option("--strategy", o->strategy, "plain, or lookup (guess repetitions of earlier text)")
+      ->check(CLI::IsMember({"plain", "lookup"}));
+  command->add_option("--cache-type", o->cache_type, "How keys and values are kept: f32, bf16, f16 or q8_0")
+      ->check(CLI::IsMember({"f32", "bf16", "f16", "q8_0"}));
+  AddSamplingFlags(*command, o->sampling);
+  command->callback([command, o, &globals] {
+    o->has_prompt = command->count("PROMPT") > 0;
+    if (o->prompt == "-" || (!o->has_prompt && !InputIsTerminal())) {
+      o->prompt = ReadAllInput();
+      o->has_prompt = true;
+    }
+    RunSession session = Open(*o, globals);
+    if (!o->has_prompt) return Chat(session);
+    const int code = AnswerOnce(session, globals);
+    if (code != 0) throw CLI::RuntimeError(code);
+  });
+}
+
+}  // namespace tessera::cli

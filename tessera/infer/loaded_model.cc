@@ -1,0 +1,37 @@
+#include "tessera/infer/loaded_model.h"
+
+#include "tessera/core/error.h"
+#include "tessera/text/model_chat_template.h"
+#include "tessera/weights/locate.h"
+
+namespace tessera::infer {
+
+LoadedModel Load(const std::string& name, models::LoadOptions options, const LoadProgress& progress) {
+  const std::filesystem::path path = weights::Locate(name);
+  LoadedModel loaded{.name = name};
+  loaded.checkpoint = std::make_unique<weights::Checkpoint>(weights::Checkpoint::Open(path));
+  if (progress) {
+    options.on_weight = [&progress, done = int64_t{0}, total = std::ssize(loaded.checkpoint->tensors())]() mutable {
+      progress(++done, total);
+    };
+  }
+  loaded.model = models::LoadModel(*loaded.checkpoint, options);
+  loaded.checkpoint->RequireIntact();
+  loaded.tokenizer = text::Tokenizer::Load(loaded.checkpoint->path());
+  const auto templates = text::ModelChatTemplates::Load(loaded.checkpoint->path());
+  if (!templates.empty()) loaded.chat_template.emplace(templates.Source());
+  loaded.template_tokens = templates.special_tokens();
+  loaded.generation_config = loaded.checkpoint->generation_config();
+  return loaded;
+}
+
+std::vector<int32_t> ChatPrompt(const LoadedModel& loaded, const Json& messages) {
+  Require(loaded.chat_template.has_value(), "chat: {} has no chat template; use --raw to continue plain text",
+          loaded.name);
+  Json variables = loaded.template_tokens;
+  variables["messages"] = messages;
+  variables["add_generation_prompt"] = true;
+  return loaded.tokenizer->Encode(loaded.chat_template->Render(variables));
+}
+
+}  // namespace tessera::infer
