@@ -31,8 +31,13 @@ std::string Styled(std::string_view text, Style style) {
 }
 
 void WriteOutput(std::string_view text) {
-  const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
-  Require(written, "standard output: {}", std::strerror(errno));
+  std::fflush(stdout);
+  while (!text.empty()) {
+    const ssize_t n = write(STDOUT_FILENO, text.data(), text.size());
+    if (n < 0 && errno == EINTR) continue;  // Ctrl-C while the terminal was slow: the answer ends in order
+    Require(n > 0, "standard output: {}", std::strerror(errno));
+    text.remove_prefix(static_cast<size_t>(n));
+  }
 }
 
 std::string ReadAllInput() {

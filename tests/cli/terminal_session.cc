@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "tessera/core/error.h"
@@ -44,7 +45,7 @@ void TerminalSession::Type(std::string_view keys) {
 }
 
 bool TerminalSession::ReadSome() {
-  constexpr int kMilliseconds = 60000;
+  constexpr int kMilliseconds = 20000;
   pollfd end{.fd = terminal_, .events = POLLIN, .revents = 0};
   if (poll(&end, 1, kMilliseconds) <= 0) return false;
   char buffer[4096];
@@ -61,6 +62,8 @@ bool TerminalSession::WaitFor(std::string_view text) {
       seen_ = found + text.size();
       return true;
     }
+    // What was searched need not be searched again, but for a beginning of `text` at its end.
+    seen_ = std::max(seen_, screen_.size() - std::min(screen_.size(), text.size()));
     if (!ReadSome()) return false;
   }
 }
