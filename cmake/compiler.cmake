@@ -10,6 +10,8 @@ if(CCACHE_PROGRAM AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
 endif()
 
 add_library(tessera_compiler INTERFACE)
+# Headers use C++20, so whoever builds against the installed package needs it too.
+target_compile_features(tessera_compiler INTERFACE cxx_std_20)
 # No contraction: a product and a sum fuse only where a kernel says so, hence the same bits from every compiler.
 target_compile_options(tessera_compiler INTERFACE
   $<BUILD_INTERFACE:-Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -ffp-contract=off
