@@ -38,8 +38,7 @@ Shape Shape::Without(int axis) const {
 }
 
 Shape Shape::Insert(int axis, int64_t length) const {
-  Require(rank_ < kMaxRank && axis >= 0 && axis <= rank_, "shape: cannot insert axis {} into {}", axis,
-          *this);
+  Require(rank_ < kMaxRank && axis >= 0 && axis <= rank_, "shape: cannot insert axis {} into {}", axis, *this);
   std::array<int64_t, kMaxRank> dims{};
   for (int i = 0, n = 0; n <= rank_; ++n) dims[n] = n == axis ? length : dims_[i++];
   return Shape(std::span<const int64_t>(dims.data(), static_cast<size_t>(rank_ + 1)));

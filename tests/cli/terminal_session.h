@@ -17,7 +17,8 @@ class TerminalSession {
   TerminalSession& operator=(const TerminalSession&) = delete;
 
   void Type(std::string_view keys);
-  // Reads until `text` has appeared after the place where the last wait ended; false after twenty seconds of silence or at the end.
+  // Reads until `text` has appeared after the place where the last wait ended; false after twenty seconds of silence or
+  // at the end.
   bool WaitFor(std::string_view text);
   // Reads to the end of the program; its exit code, or 128 + the signal that ended it.
   int WaitForEnd();

@@ -41,7 +41,7 @@ constexpr int64_t TileRecordBytes(const PanelFormat& format) {
   return 512 + 64 * format.parts + (format.minimum ? 64 : 0);
 }
 
-inline constexpr int kMostRows = 16;       // of any table below
+inline constexpr int kMostRows = 16;        // of any table below
 inline constexpr int kMostDirectRows = 12;  // rows for which unpacking in registers beats a tile
 
 struct FloatKernels {
