@@ -1,0 +1,110 @@
+#include "bench/model_tensors.h"
+
+#include <cmath>
+
+#include "tessera/core/error.h"
+#include "tessera/weights/gguf_config.h"
+
+namespace tessera::bench {
+namespace {
+
+int64_t Size(const Json& config, const char* key) {
+  const auto value = config.find(key);
+  Require(value != config.end() && value->is_number_integer() && *value > 0, "config: no positive number \"{}\"", key);
+  return value->get<int64_t>();
+}
+
+bool Flag(const Json& config, const char* key) { return config.value(key, false); }
+
+// Collects tensors whose names begin with one prefix.
+class Scope {
+ public:
+  Scope(std::vector<ModelTensor>& tensors, std::string prefix) : tensors_(tensors), prefix_(std::move(prefix)) {}
+
+  void Norm(const std::string& name, int64_t size) { Add(name + ".weight", {size}, 1, 0.1f); }
+  void Matrix(const std::string& name, const Shape& shape) {
+    Add(name + ".weight", shape, 0, 1 / std::sqrt(static_cast<float>(shape[-1])));
+  }
+  void Bias(const std::string& name, int64_t size) { Add(name + ".bias", {size}, 0, 0.02f); }
+  void Add(const std::string& name, const Shape& shape, float mean, float deviation) {
+    tensors_.push_back({prefix_ + name, shape, mean, deviation});
+  }
+
+ private:
+  std::vector<ModelTensor>& tensors_;
+  std::string prefix_;
+};
+
+void AddAttention(Scope layer, const Json& c) {
+  const int64_t hidden = Size(c, "hidden_size"), heads = Size(c, "num_attention_heads");
+  const int64_t kv_heads = c.contains("num_key_value_heads") ? Size(c, "num_key_value_heads") : heads;
+  const int64_t size = weights::HeadSize(c);
+  const bool biases = c["model_type"] == "qwen2" || Flag(c, "attention_bias");
+  layer.Norm("attn_norm", hidden);
+  for (const auto& [name, rows] : {std::pair("attn_q", heads * size), std::pair("attn_k", kv_heads * size),
+                                   std::pair("attn_v", kv_heads * size)}) {
+    layer.Matrix(name, {rows, hidden});
+    if (biases) layer.Bias(name, rows);
+  }
+  layer.Matrix("attn_output", {hidden, heads * size});
+  if (Flag(c, "attention_bias")) layer.Bias("attn_output", hidden);
+}
+
+// DeepSeek-V2's latent attention: k and v of all heads come from one latent row; stored so that a head's part of the
+// query, or of the output, can be multiplied with the latent row itself.
+void AddLatentAttention(Scope layer, const Json& c) {
+  const int64_t hidden = Size(c, "hidden_size"), heads = Size(c, "num_attention_heads");
+  const int64_t latent = Size(c, "kv_lora_rank"), plain = Size(c, "qk_nope_head_dim");
+  const int64_t rotary = Size(c, "qk_rope_head_dim"), value = Size(c, "v_head_dim");
+  const auto rank = c.find("q_lora_rank");
+  Require(rank == c.end() || rank->is_null(), "config: \"q_lora_rank\" is not supported here; Moonlight has none");
+  layer.Norm("attn_norm", hidden);
+  layer.Matrix("attn_q", {heads * (plain + rotary), hidden});
+  layer.Matrix("attn_kv_a_mqa", {latent + rotary, hidden});
+  layer.Norm("attn_kv_a_norm", latent);
+  layer.Matrix("attn_k_b", {heads, latent, plain});
+  layer.Matrix("attn_v_b", {heads, value, latent});
+  layer.Matrix("attn_output", {hidden, heads * value});
+}
+
+void AddMlp(Scope layer, const Json& c, const std::string& suffix, int64_t ffn) {
+  const int64_t hidden = Size(c, "hidden_size");
+  layer.Matrix("ffn_gate" + suffix, {ffn, hidden});
+  layer.Matrix("ffn_up" + suffix, {ffn, hidden});
+  layer.Matrix("ffn_down" + suffix, {hidden, ffn});
+}
+
+void AddExperts(Scope layer, const Json& c) {
+  const int64_t hidden = Size(c, "hidden_size"), ffn = Size(c, "moe_intermediate_size");
+  const int64_t experts = Size(c, "n_routed_experts");
+  layer.Matrix("ffn_gate_inp", {experts, hidden});
+  layer.Add("exp_probs_b.bias", {experts}, 0, 0.02f);
+  layer.Matrix("ffn_gate_exps", {experts, ffn, hidden});
+  layer.Matrix("ffn_up_exps", {experts, ffn, hidden});
+  layer.Matrix("ffn_down_exps", {experts, hidden, ffn});
+  AddMlp(layer, c, "_shexp", ffn * Size(c, "n_shared_experts"));
+}
+
+}  // namespace
+
+std::vector<ModelTensor> TensorsOf(const Json& config) {
+  const std::string type = config.value("model_type", "");
+  Require(type == "llama" || type == "qwen2" || type == "deepseek_v3",
+          "config: models of type \"{}\" cannot be made up; llama, qwen2 and deepseek_v3 can", type);
+  const int64_t hidden = Size(config, "hidden_size"), vocab = Size(config, "vocab_size");
+  const int64_t dense = type == "deepseek_v3" ? config.value("first_k_dense_replace", int64_t{0}) : INT64_MAX;
+  std::vector<ModelTensor> tensors;
+  Scope model(tensors, "");
+  model.Add("token_embd.weight", {vocab, hidden}, 0, 0.02f);
+  for (int64_t i = 0; i < Size(config, "num_hidden_layers"); ++i) {
+    const Scope layer(tensors, fmt::format("blk.{}.", i));
+    type == "deepseek_v3" ? AddLatentAttention(layer, config) : AddAttention(layer, config);
+    Scope(layer).Norm("ffn_norm", hidden);
+    i < dense ? AddMlp(layer, config, "", Size(config, "intermediate_size")) : AddExperts(layer, config);
+  }
+  model.Norm("output_norm", hidden);
+  if (!Flag(config, "tie_word_embeddings")) model.Add("output.weight", {vocab, hidden}, 0, 0.02f);
+  return tensors;
+}
+
+}  // namespace tessera::bench

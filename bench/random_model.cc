@@ -1,0 +1,137 @@
+#include "bench/random_model.h"
+
+#include "bench/deepseek2_metadata.h"
+#include "bench/made_up_vocabulary.h"
+#include "bench/model_tensors.h"
+#include "bench/random_weights.h"
+#include "tessera/core/atomic_file.h"
+#include "tessera/text/export_vocabulary.h"
+#include "tessera/weights/config.h"
+#include "tessera/weights/gguf_config.h"
+#include "tessera/weights/gguf_names.h"
+#include "tessera/weights/gguf_writer.h"
+#include "tessera/weights/quantize_recipe.h"
+
+namespace tessera::bench {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+struct Job {
+  ModelTensor tensor;
+  DType dtype;
+  Tensor values = {};  // where they are not random
+};
+
+// Calls write(values) for each job in turn.
+void MakeAll(const std::vector<Job>& jobs, const RandomModelOptions& options,
+             const std::function<void(const Tensor&)>& write) {
+  int64_t total = 0, done = 0;
+  for (const Job& job : jobs) total += job.tensor.shape.numel();
+  uint64_t stream = options.seed << 32;
+  for (const auto& [tensor, dtype, fixed] : jobs) {
+    Tensor values = fixed ? fixed : RandomWeight(tensor.shape, dtype, tensor.deviation, ++stream);
+    if (tensor.mean != 0) {
+      values = values.To(DType::kF32);
+      for (float& value : values.mutable_data<float>()) value += tensor.mean;
+      values = values.To(dtype);
+    }
+    write(values);
+    done += tensor.shape.numel();
+    if (options.on_progress) options.on_progress(done, total);
+  }
+}
+
+text::GgufVocabulary VocabularyOf(const Json& config) {
+  const auto id = [&](const char* key, int64_t otherwise) {
+    const auto value = config.find(key);
+    if (value == config.end() || value->is_null()) return otherwise;
+    return value->is_array() ? value->at(0).get<int64_t>() : value->get<int64_t>();
+  };
+  return MadeUpVocabulary(config["vocab_size"].get<int64_t>(), id("bos_token_id", 1), id("eos_token_id", 2));
+}
+
+void WriteGguf(const Json& config, const fs::path& out, const RandomModelOptions& options) {
+  const weights::Recipe recipe = weights::RecipeFromName(options.type);
+  const bool tied = config.value("tie_word_embeddings", false);
+  std::vector<Job> jobs;
+  if (const Tensor factors = weights::RopeFactors(config))
+    jobs.push_back({{.name = "rope_freqs.weight", .shape = factors.shape()}, DType::kF32, factors});
+  for (const ModelTensor& tensor : TensorsOf(config)) {
+    const weights::RecipeTensor description = {
+        .name = tensor.name,
+        .shape = tensor.shape,
+        .layers = config["num_hidden_layers"].get<int64_t>(),
+        .gives_logits = tensor.name == (tied ? "token_embd.weight" : "output.weight")};
+    // Readers want the router of a mixture of experts in f32.
+    const bool router = tensor.name.find("ffn_gate_inp") != std::string::npos;
+    jobs.push_back({tensor, router ? DType::kF32 : weights::TypeFor(recipe, description)});
+  }
+  weights::GgufWriter writer(out);
+  if (config["model_type"] == "deepseek_v3")
+    WriteDeepseek2Config(config, writer);
+  else
+    weights::WriteConfig(config, writer);
+  writer.Set("general.name", out.stem().string());
+  writer.Set("general.file_type", recipe.file_type);
+  writer.Set("general.quantization_version", uint32_t{2});
+  text::WriteGgufVocabulary(VocabularyOf(config), config["vocab_size"].get<int64_t>(), writer);
+  for (const Job& job : jobs) writer.Declare(job.tensor.name, job.tensor.shape, job.dtype);
+  MakeAll(jobs, options, [&](const Tensor& values) { writer.Write(values); });
+  writer.Finish();
+}
+
+void WriteFile(const fs::path& path, std::string_view text) {
+  AtomicFile file(path);
+  file.Write(text);
+  file.Commit();
+}
+
+std::string SafetensorsHeader(const std::vector<Job>& jobs) {
+  Json header = {{"__metadata__", {{"format", "pt"}}}};
+  int64_t begin = 0;
+  for (const auto& [tensor, dtype, fixed] : jobs) {
+    std::vector<int64_t> shape;
+    for (int axis = 0; axis < tensor.shape.rank(); ++axis) shape.push_back(tensor.shape[axis]);
+    const int64_t end = begin + BytesFor(dtype, tensor.shape.numel());
+    const char* name = dtype == DType::kF32 ? "F32" : dtype == DType::kF16 ? "F16" : "BF16";
+    header[weights::NameFromGguf(tensor.name)] = {{"dtype", name}, {"shape", shape}, {"data_offsets", {begin, end}}};
+    begin = end;
+  }
+  std::string text = header.dump();
+  text.resize((text.size() + 7) / 8 * 8, ' ');
+  const uint64_t size = text.size();
+  return std::string(reinterpret_cast<const char*>(&size), sizeof size) + text;
+}
+
+void WriteSafetensors(const Json& config, const fs::path& out, const RandomModelOptions& options) {
+  const DType dtype = weights::RecipeFromName(options.type).dtype;
+  Require(!IsQuantized(dtype), "{}: safetensors hold no block formats; name a file that ends in .gguf, or a plain type",
+          out.string());
+  Require(config["model_type"] != "deepseek_v3",
+          "{}: Moonlight can only be made as GGUF; name a file that ends in .gguf", out.string());
+  std::vector<Job> jobs;
+  for (const ModelTensor& tensor : TensorsOf(config)) jobs.push_back({tensor, dtype});
+  fs::create_directories(out);
+  WriteFile(out / "config.json", config.dump(2) + "\n");
+  WriteFile(out / "tokenizer.json", AsTokenizerJson(VocabularyOf(config)));
+  AtomicFile file(out / "model.safetensors");
+  file.Write(SafetensorsHeader(jobs));
+  MakeAll(jobs, options, [&](const Tensor& values) {
+    file.Write({reinterpret_cast<const char*>(values.raw()), static_cast<size_t>(values.bytes())});
+  });
+  file.Commit();
+}
+
+}  // namespace
+
+void WriteRandomModel(const Json& config, const fs::path& out, const RandomModelOptions& options) {
+  const Json normal = weights::NormalizeConfig(config, "config");
+  if (out.extension() == ".gguf")
+    WriteGguf(normal, out, options);
+  else
+    WriteSafetensors(normal, out, options);
+}
+
+}  // namespace tessera::bench

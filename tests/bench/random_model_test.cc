@@ -1,0 +1,120 @@
+#include "bench/random_model.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "tessera/core/mapped_file.h"
+#include "tessera/infer/engine.h"
+#include "tessera/infer/loaded_model.h"
+#include "tessera/weights/gguf.h"
+#include "weights/temporary_folder.h"
+
+namespace tessera::bench {
+namespace {
+
+// Qwen2's shape, small; rows of whole blocks of 256.
+Json SmallConfig() {
+  return {{"model_type", "qwen2"},       {"vocab_size", 1000},       {"hidden_size", 256},
+          {"intermediate_size", 512},    {"num_hidden_layers", 2},   {"num_attention_heads", 4},
+          {"num_key_value_heads", 2},    {"rms_norm_eps", 1e-6},     {"max_position_embeddings", 512},
+          {"tie_word_embeddings", true}, {"bos_token_id", 3},        {"eos_token_id", 990},
+          {"rope_theta", 1e6},           {"torch_dtype", "bfloat16"}};
+}
+
+// The logits after a prompt of 20 tokens.
+std::vector<float> LogitsOf(const std::filesystem::path& model) {
+  const infer::LoadedModel loaded = infer::Load(model.string());
+  std::vector<float> logits;
+  infer::Engine engine(*loaded.model, {.observe_logits = [&](infer::RequestId, int64_t, std::span<const float> row) {
+    logits.assign(row.begin(), row.end());
+  }});
+  infer::Request request{.max_tokens = 1, .ignore_eos = true};
+  for (int32_t i = 0; i < 20; ++i) request.prompt.push_back(7 * i);
+  engine.Submit(std::move(request));
+  while (!engine.idle()) engine.Step();
+  return logits;
+}
+
+class RandomModel : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(RandomModel, LoadsAndGivesFiniteLogitsThatDiffer) {
+  const TemporaryFolder folder;
+  WriteRandomModel(SmallConfig(), folder / "model.gguf", {.type = GetParam()});
+  const std::vector<float> logits = LogitsOf(folder / "model.gguf");
+  ASSERT_EQ(logits.size(), 1000u);
+  double sum = 0, squares = 0;
+  for (const float logit : logits) {
+    ASSERT_TRUE(std::isfinite(logit));
+    sum += logit;
+    squares += double{logit} * logit;
+  }
+  const double mean = sum / 1000, deviation = std::sqrt(squares / 1000 - mean * mean);
+  // A normed row times embeddings of deviation 0.02: about 0.02 √256.
+  EXPECT_GT(deviation, 0.1);
+  EXPECT_LT(deviation, 1);
+}
+
+INSTANTIATE_TEST_SUITE_P(Types, RandomModel,
+                         ::testing::Values("f32", "f16", "bf16", "q8_0", "q6_k", "q5_k", "q5_1", "q5_0", "q4_k_m",
+                                           "q4_1", "q4_0", "iq4_nl", "iq4_xs", "q3_k", "q2_k"));
+
+TEST(RandomModel, OfPlainTypeIsADirectoryThatLoads) {
+  const TemporaryFolder folder;
+  WriteRandomModel(SmallConfig(), folder / "model", {.type = "bf16"});
+  for (const float logit : LogitsOf(folder / "model")) ASSERT_TRUE(std::isfinite(logit));
+}
+
+TEST(RandomModel, HasTheSameBytesForTheSameSeed) {
+  const TemporaryFolder folder;
+  for (const char* name : {"a.gguf", "b.gguf", "c.gguf"})
+    WriteRandomModel(SmallConfig(), folder / name, {.seed = *name == 'c' ? 2u : 1u});
+  const auto bytes = [&](const char* name) {
+    std::string all = ReadFile(folder / name, 1 << 24);
+    return all.substr(all.size() / 2);  // the name of the file stands in the first half
+  };
+  EXPECT_EQ(bytes("a.gguf"), bytes("b.gguf"));
+  EXPECT_NE(bytes("a.gguf"), bytes("c.gguf"));
+}
+
+TEST(RandomModel, SpellsAnyTextWithItsMadeUpVocabulary) {
+  const TemporaryFolder folder;
+  WriteRandomModel(SmallConfig(), folder / "model.gguf");
+  const infer::LoadedModel loaded = infer::Load((folder / "model.gguf").string());
+  const std::string text = "Grüße, \n\t 世界 1234!";
+  EXPECT_EQ(loaded.tokenizer->Decode(loaded.tokenizer->Encode(text)), text);
+}
+
+TEST(RandomModel, OfMoonlightsShapeStacksItsExperts) {
+  const TemporaryFolder folder;
+  const Json config = {{"model_type", "deepseek_v3"},
+                       {"vocab_size", 1000},
+                       {"hidden_size", 256},
+                       {"intermediate_size", 512},
+                       {"moe_intermediate_size", 256},
+                       {"num_hidden_layers", 3},
+                       {"num_attention_heads", 4},
+                       {"kv_lora_rank", 64},
+                       {"qk_nope_head_dim", 32},
+                       {"qk_rope_head_dim", 16},
+                       {"v_head_dim", 32},
+                       {"first_k_dense_replace", 1},
+                       {"n_routed_experts", 8},
+                       {"n_shared_experts", 2},
+                       {"num_experts_per_tok", 3},
+                       {"max_position_embeddings", 512},
+                       {"rope_theta", 5e4}};
+  WriteRandomModel(config, folder / "model.gguf");
+  const auto file = weights::GgufFile::Open(folder / "model.gguf");
+  EXPECT_EQ(file.Get("blk.1.ffn_up_exps.weight").shape(), (Shape{8, 256, 256}));
+  EXPECT_EQ(file.Get("blk.2.attn_k_b.weight").shape(), (Shape{4, 64, 32}));
+  EXPECT_TRUE(file.Has("blk.0.ffn_up.weight"));
+}
+
+TEST(RandomModel, RefusesBlocksInSafetensors) {
+  const TemporaryFolder folder;
+  EXPECT_THROW(WriteRandomModel(SmallConfig(), folder / "model", {.type = "q4_0"}), Error);
+}
+
+}  // namespace
+}  // namespace tessera::bench
