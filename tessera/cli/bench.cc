@@ -4,20 +4,22 @@
 #include <CLI/CLI.hpp>
 #include <chrono>
 
+#include "tessera/cli/bench_report.h"
 #include "tessera/cli/commands.h"
 #include "tessera/cli/progress.h"
 #include "tessera/core/isa.h"
 #include "tessera/core/thread_pool.h"
-#include "tessera/infer/benchmark.h"
 #include "tessera/infer/loaded_model.h"
 
 namespace tessera::cli {
 namespace {
 
+constexpr int64_t kShortPrompt = 8;  // tokens, for the time to the first token
+
 struct Options {
   std::string model, cache_type = "f16";
   infer::BenchmarkOptions benchmark;
-  bool json = false;
+  bool json = false, csv = false, markdown = false;
 };
 
 double PeakMebibytes() {
@@ -26,61 +28,81 @@ double PeakMebibytes() {
   return static_cast<double>(usage.ru_maxrss) / 1024;
 }
 
-void PrintTable(const std::string& model, const std::vector<infer::BenchmarkResult>& results) {
-  fmt::print("| model | isa | threads | test | tokens/s |\n| --- | --- | ---: | --- | ---: |\n");
-  for (const infer::BenchmarkResult& r : results) {
-    fmt::print("| {} | {} | {} | {} | {:.1f} ± {:.1f} |\n", model, Name(LiveIsa()), ThreadCount(), r.name, r.mean(),
-               r.deviation());
+double SecondsSince(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+// The arithmetic that the live instruction set gives weights of that kind, and its peak.
+void MeasureMachine(kernels::PeakKind kind, BenchReport& report) {
+  report.bytes_per_second = kernels::MeasureReadBandwidth();
+  report.kind = kind;
+  report.operations_per_second = kernels::MeasurePeak(kind);
+  if (report.operations_per_second > 0) return;
+  report.kind = kernels::PeakKind::kF32;
+  report.operations_per_second = kernels::MeasurePeak(report.kind);
+}
+
+BenchReport Measure(const Options& o, const Globals& globals) {
+  infer::BenchmarkOptions options = o.benchmark;
+  options.cache_dtype = DTypeFromName(o.cache_type);
+  BenchReport report{
+      .model = o.model, .isa = std::string(Name(LiveIsa())), .cache_type = o.cache_type, .threads = ThreadCount()};
+  const auto start = std::chrono::steady_clock::now();
+  const infer::LoadedModel loaded = infer::Load(o.model);
+  report.load_seconds = SecondsSince(start);
+  infer::FirstTokenSeconds(*loaded.model, kShortPrompt, options);
+  report.first_token_seconds = SecondsSince(start);
+  const infer::ModelCost cost = infer::CostOf(*loaded.model, options.cache_dtype);
+  {
+    ProgressBar bar(globals, ProgressBar::Unit::kItems);
+    report.results = infer::RunBenchmark(*loaded.model, options, cost,
+                                         [&](int64_t done, int64_t total) { bar.Update("measuring", done, total); });
   }
+  report.peak_mebibytes = PeakMebibytes();  // before the probes, which take a buffer
+  MeasureMachine(cost.kind, report);
+  return report;
 }
 
 void Bench(const Options& o, const Globals& globals) {
-  const auto start = std::chrono::steady_clock::now();
-  const infer::LoadedModel loaded = infer::Load(o.model);
-  const double load_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  infer::BenchmarkOptions options = o.benchmark;
-  options.cache_dtype = DTypeFromName(o.cache_type);
-  std::vector<infer::BenchmarkResult> results;
-  {
-    ProgressBar bar(globals, ProgressBar::Unit::kItems);
-    results = infer::RunBenchmark(*loaded.model, options,
-                                  [&](int64_t done, int64_t total) { bar.Update("measuring", done, total); });
-  }
-  if (!o.json) {
-    PrintTable(o.model, results);
-    fmt::print("\nload {:.2f} s, peak memory {:.0f} MiB\n", load_seconds, PeakMebibytes());
-    return;
-  }
-  Json tests = Json::array();
-  for (const infer::BenchmarkResult& r : results) {
-    tests.push_back({{"test", r.name},
-                     {"tokens", r.tokens},
-                     {"tokens_per_second", r.mean()},
-                     {"deviation", r.deviation()},
-                     {"samples", r.tokens_per_second}});
-  }
-  const Json report = {{"model", o.model},         {"isa", Name(LiveIsa())},
-                       {"threads", ThreadCount()}, {"load_seconds", load_seconds},
-                       {"tests", tests},           {"peak_mebibytes", PeakMebibytes()}};
-  fmt::print("{}\n", report.dump());
+  const BenchReport report = Measure(o, globals);
+  fmt::print("{}", o.json       ? BenchJson(report)
+                   : o.csv      ? BenchCsv(report)
+                   : o.markdown ? BenchMarkdown(report)
+                                : BenchText(report));
 }
 
 }  // namespace
 
 void AddBench(CLI::App& program, const Globals& globals) {
   CLI::App* command = program.add_subcommand("bench", "Measure tokens per second of prompts and of answers");
-  command->footer("Example:\n  tessera bench smollm2 -p 512 -n 128 -r 5");
+  command->footer(
+      "Examples:\n"
+      "  tessera bench smollm2 -p 512 -n 128 -r 5\n"
+      "  tessera bench smollm2 -p 0 -n 64 --depth 4096          answers after a long context\n"
+      "  tessera bench smollm2 -p 0 -n 64 --sequences 8         eight answers at once");
   const auto o = std::make_shared<Options>();
   command->add_option("MODEL", o->model, "A GGUF file, a directory, org/name or a short name")->required();
   command->add_option("-p,--prompt-tokens", o->benchmark.prompt_tokens, "Length of the prompt (0: leave it out)")
-      ->check(CLI::NonNegativeNumber);
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
   command->add_option("-n,--answer-tokens", o->benchmark.answer_tokens, "Length of the answer (0: leave it out)")
-      ->check(CLI::NonNegativeNumber);
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
   command->add_option("-r,--repetitions", o->benchmark.repetitions, "How often each is measured")
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command->add_option("-d,--depth", o->benchmark.depth, "Tokens that the cache holds before what is measured")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  command->add_option("-s,--sequences", o->benchmark.sequences, "How many at once; rates are of all together")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
   command->add_option("--cache-type", o->cache_type, "How keys and values are kept: f32, bf16, f16 or q8_0")
-      ->check(CLI::IsMember({"f32", "bf16", "f16", "q8_0"}));
-  command->add_flag("--json", o->json, "As one JSON object");
+      ->check(CLI::IsMember({"f32", "bf16", "f16", "q8_0"}))
+      ->capture_default_str();
+  CLI::Option* json = command->add_flag("--json", o->json, "As one JSON object");
+  CLI::Option* csv = command->add_flag("--csv", o->csv, "As comma-separated values")->excludes(json);
+  command->add_flag("--markdown", o->markdown, "As a Markdown table")->excludes(json)->excludes(csv);
   command->callback([o, &globals] { Bench(*o, globals); });
 }
 

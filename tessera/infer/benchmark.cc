@@ -5,28 +5,111 @@
 #include <chrono>
 #include <cmath>
 #include <numeric>
+#include <unordered_set>
 
-#include "tessera/core/random.h"
+#include "tessera/infer/zipf.h"
 
 namespace tessera::infer {
 namespace {
 
-std::vector<int32_t> RandomTokens(int64_t count, int64_t vocab, Random& random) {
-  std::vector<int32_t> tokens(static_cast<size_t>(count));
-  for (int32_t& token : tokens) token = static_cast<int32_t>(random.Below(static_cast<uint64_t>(vocab)));
-  return tokens;
+using Clock = std::chrono::steady_clock;
+
+double SecondsSince(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+constexpr int64_t kMaxTokens = int64_t{1} << 24;  // far beyond any context
+
+void CheckOptions(const BenchmarkOptions& o) {
+  Require(o.prompt_tokens >= 0 && o.answer_tokens >= 0 && o.repetitions >= 1,
+          "bench: {} prompt tokens, {} answer tokens, {} repetitions: the first two must be at least 0, the last at "
+          "least 1",
+          o.prompt_tokens, o.answer_tokens, o.repetitions);
+  Require(o.prompt_tokens <= kMaxTokens && o.answer_tokens <= kMaxTokens && o.depth <= kMaxTokens,
+          "bench: {} prompt tokens, {} answer tokens, depth {}: the limit of each is {}", o.prompt_tokens,
+          o.answer_tokens, o.depth, kMaxTokens);
+  Require(o.prompt_tokens > 0 || o.answer_tokens > 0,
+          "bench: 0 prompt tokens and 0 answer tokens leave nothing to measure");
+  Require(o.depth >= 0 && o.sequences >= 1 && o.sequences <= 1024,
+          "bench: depth {} must be at least 0, {} sequences at least 1 and at most 1024", o.depth, o.sequences);
 }
 
-// Seconds from the first pass to the last token of the request, its prompt's own last pass left out for answers.
-double Seconds(Engine& engine, Request request, bool answers_only) {
-  engine.Submit(std::move(request));
-  auto start = std::chrono::steady_clock::now();
-  if (answers_only) {
-    engine.Step();
-    start = std::chrono::steady_clock::now();
+class Bench {
+ public:
+  Bench(const models::LanguageModel& model, const BenchmarkOptions& options, const ModelCost& cost)
+      : options_(options), cost_(cost), law_(model.summary().vocab), engine_(model, EngineFor(options)) {
+    for (int64_t i = 0; i < options.sequences; ++i) prefixes_.push_back(law_.Draw(random_, options.depth));
   }
-  while (!engine.idle()) engine.Step();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+
+  // A run of prompts, in tokens a second: from the first pass to the last sequence's first token. Tokens of the depth
+  // that the cache does not hold (less than a page of each sequence, and all of them in the first run) count as well.
+  double PromptRate() {
+    Submit(options_.prompt_tokens, 1);
+    const int64_t before = engine_.stats().prompt_tokens;
+    const auto start = Clock::now();
+    while (!engine_.idle()) engine_.Step();
+    return static_cast<double>(engine_.stats().prompt_tokens - before) / SecondsSince(start);
+  }
+
+  // A run of answers, in tokens a second: those that come after every sequence has its first.
+  double AnswerRate() {
+    Submit(1, options_.answer_tokens + 1);
+    std::unordered_set<RequestId> answering;
+    while (std::ssize(answering) < options_.sequences)
+      for (const TokenEvent& event : engine_.Step()) answering.insert(event.id);
+    const auto start = Clock::now();
+    int64_t tokens = 0;
+    while (!engine_.idle()) tokens += std::ssize(engine_.Step());
+    return static_cast<double>(tokens) / SecondsSince(start);
+  }
+
+  // What a token of each test needs, when all rows of a pass share the reading of the weights.
+  void SetPromptCost(BenchmarkResult& result) const {
+    const auto rows = static_cast<double>(options_.sequences * options_.prompt_tokens);
+    const double passes = std::ceil(rows / static_cast<double>(options_.chunk_tokens));
+    const auto logits = static_cast<double>(options_.sequences);
+    result.bytes_per_token = passes * static_cast<double>(cost_.weight_bytes + cost_.logits_bytes) / rows;
+    result.operations_per_token =
+        static_cast<double>(cost_.row_operations) + logits * static_cast<double>(cost_.logits_operations) / rows;
+  }
+  void SetAnswerCost(BenchmarkResult& result) const {
+    const double positions = static_cast<double>(options_.depth) + static_cast<double>(options_.answer_tokens) / 2 + 1;
+    result.bytes_per_token =
+        static_cast<double>(cost_.weight_bytes + cost_.logits_bytes) / static_cast<double>(options_.sequences) +
+        positions * static_cast<double>(cost_.cache_bytes);
+    result.operations_per_token = static_cast<double>(cost_.row_operations + cost_.logits_operations);
+  }
+
+ private:
+  BenchmarkOptions options_;
+  ModelCost cost_;
+  Zipf law_;
+  Random random_{1};
+  Engine engine_;
+  std::vector<std::vector<int32_t>> prefixes_;  // one a sequence: its tokens of the depth
+
+  static EngineOptions EngineFor(const BenchmarkOptions& o) {
+    const int64_t context = o.depth + std::max(o.prompt_tokens + 1, o.answer_tokens + 2);
+    const int64_t pages = (context + kernels::kPageTokens - 1) / kernels::kPageTokens;
+    return {.context = context,
+            .cache_tokens = o.sequences * pages * kernels::kPageTokens,
+            .cache_dtype = o.cache_dtype,
+            .chunk_tokens = o.chunk_tokens,
+            .max_sequences = o.sequences};
+  }
+
+  void Submit(int64_t prompt_tokens, int64_t answer_tokens) {
+    for (const std::vector<int32_t>& prefix : prefixes_) {
+      Request request{.prompt = prefix, .max_tokens = answer_tokens, .ignore_eos = true};
+      for (const int32_t id : law_.Draw(random_, prompt_tokens)) request.prompt.push_back(id);
+      engine_.Submit(std::move(request));
+    }
+  }
+};
+
+std::string NameOf(const char* test, int64_t tokens, const BenchmarkOptions& o) {
+  std::string name = fmt::format("{}{}", test, tokens);
+  if (o.depth > 0) name += fmt::format(" @ d{}", o.depth);
+  if (o.sequences > 1) name += fmt::format(" x {}", o.sequences);
+  return name;
 }
 
 }  // namespace
@@ -44,31 +127,44 @@ double BenchmarkResult::deviation() const {
 }
 
 std::vector<BenchmarkResult> RunBenchmark(const models::LanguageModel& model, const BenchmarkOptions& options,
+                                          const ModelCost& cost,
                                           const std::function<void(int64_t, int64_t)>& progress) {
-  Require(options.prompt_tokens >= 0 && options.answer_tokens >= 0 && options.repetitions >= 1,
-          "bench: {} prompt tokens, {} answer tokens, {} repetitions: the first two must be at least 0, the last at "
-          "least 1",
-          options.prompt_tokens, options.answer_tokens, options.repetitions);
-  const int64_t context = std::max(options.prompt_tokens + 1, options.answer_tokens + 2);
-  Engine engine(model, {.context = context, .cache_dtype = options.cache_dtype, .chunk_tokens = options.chunk_tokens});
-  Random random(1);
+  CheckOptions(options);
+  Bench bench(model, options, cost);
   std::vector<BenchmarkResult> results;
   const int64_t tests = (options.prompt_tokens > 0 ? 1 : 0) + (options.answer_tokens > 0 ? 1 : 0);
   int64_t done = 0;
-  const auto run = [&](const std::string& name, int64_t tokens, int64_t prompt, int64_t answer) {
-    if (tokens == 0) return;
-    BenchmarkResult& result = results.emplace_back(BenchmarkResult{.name = name, .tokens = tokens});
+  const auto repeat = [&](BenchmarkResult& result, auto&& rate) {
     for (int64_t i = -1; i < options.repetitions; ++i) {
-      Request request{
-          .prompt = RandomTokens(prompt, model.summary().vocab, random), .max_tokens = answer, .ignore_eos = true};
-      const double seconds = Seconds(engine, std::move(request), answer > 1);
-      if (i >= 0) result.tokens_per_second.push_back(static_cast<double>(tokens) / seconds);
+      const double tokens_per_second = rate();
+      if (i >= 0) result.tokens_per_second.push_back(tokens_per_second);
       progress(++done, tests * (options.repetitions + 1));
     }
   };
-  run(fmt::format("pp{}", options.prompt_tokens), options.prompt_tokens, options.prompt_tokens, 1);
-  run(fmt::format("tg{}", options.answer_tokens), options.answer_tokens, 1, options.answer_tokens + 1);
+  if (options.prompt_tokens > 0) {
+    BenchmarkResult& result = results.emplace_back(BenchmarkResult{
+        .name = NameOf("pp", options.prompt_tokens, options), .tokens = options.sequences * options.prompt_tokens});
+    bench.SetPromptCost(result);
+    repeat(result, [&] { return bench.PromptRate(); });
+  }
+  if (options.answer_tokens > 0) {
+    BenchmarkResult& result = results.emplace_back(BenchmarkResult{
+        .name = NameOf("tg", options.answer_tokens, options), .tokens = options.sequences * options.answer_tokens});
+    bench.SetAnswerCost(result);
+    repeat(result, [&] { return bench.AnswerRate(); });
+  }
   return results;
+}
+
+double FirstTokenSeconds(const models::LanguageModel& model, int64_t prompt_tokens, const BenchmarkOptions& options) {
+  Require(prompt_tokens >= 1, "bench: a prompt of {} tokens; at least one is needed", prompt_tokens);
+  Random random(2);
+  Request request{.prompt = Zipf(model.summary().vocab).Draw(random, prompt_tokens), .max_tokens = 1};
+  const auto start = Clock::now();
+  Engine engine(model, {.context = prompt_tokens + 1, .cache_dtype = options.cache_dtype});
+  engine.Submit(std::move(request));
+  while (!engine.idle()) engine.Step();
+  return SecondsSince(start);
 }
 
 }  // namespace tessera::infer

@@ -10,7 +10,7 @@ namespace {
 TEST(Benchmark, MeasuresEachTestAsOftenAsAsked) {
   const TinyModel tiny;
   int64_t last_done = 0, last_total = 0;
-  const auto results = RunBenchmark(*tiny.model, {.prompt_tokens = 20, .answer_tokens = 5, .repetitions = 2},
+  const auto results = RunBenchmark(*tiny.model, {.prompt_tokens = 20, .answer_tokens = 5, .repetitions = 2}, {},
                                     [&](int64_t done, int64_t total) {
                                       last_done = done;
                                       last_total = total;
@@ -28,8 +28,8 @@ TEST(Benchmark, MeasuresEachTestAsOftenAsAsked) {
 
 TEST(Benchmark, ATestOfNoTokensIsLeftOut) {
   const TinyModel tiny;
-  const auto results =
-      RunBenchmark(*tiny.model, {.prompt_tokens = 0, .answer_tokens = 3, .repetitions = 1}, [](int64_t, int64_t) {});
+  const auto results = RunBenchmark(*tiny.model, {.prompt_tokens = 0, .answer_tokens = 3, .repetitions = 1}, {},
+                                    [](int64_t, int64_t) {});
   ASSERT_EQ(results.size(), 1u);
   EXPECT_EQ(results[0].name, "tg3");
 }
@@ -42,8 +42,35 @@ TEST(Benchmark, DeviationIsThatOfTheSample) {
 
 TEST(Benchmark, ImpossibleOptionsAreErrors) {
   const TinyModel tiny;
-  EXPECT_THROW(RunBenchmark(*tiny.model, {.repetitions = 0}, [](int64_t, int64_t) {}), Error);
-  EXPECT_THROW(RunBenchmark(*tiny.model, {.prompt_tokens = -1}, [](int64_t, int64_t) {}), Error);
+  EXPECT_THROW(RunBenchmark(*tiny.model, {.repetitions = 0}, {}, [](int64_t, int64_t) {}), Error);
+  EXPECT_THROW(RunBenchmark(*tiny.model, {.prompt_tokens = 0, .answer_tokens = 0}, {}, [](int64_t, int64_t) {}), Error);
+  EXPECT_THROW(RunBenchmark(*tiny.model, {.depth = int64_t{1} << 40}, {}, [](int64_t, int64_t) {}), Error);
+  EXPECT_THROW(RunBenchmark(*tiny.model, {.prompt_tokens = -1}, {}, [](int64_t, int64_t) {}), Error);
+}
+
+TEST(Benchmark, NamesDepthAndSequencesAndMeasuresThem) {
+  const TinyModel tiny;
+  const auto results = RunBenchmark(
+      *tiny.model, {.prompt_tokens = 20, .answer_tokens = 5, .repetitions = 1, .depth = 100, .sequences = 3}, {},
+      [](int64_t, int64_t) {});
+  ASSERT_EQ(results.size(), 2u);
+  EXPECT_EQ(results[0].name, "pp20 @ d100 x 3");
+  EXPECT_EQ(results[1].name, "tg5 @ d100 x 3");
+  EXPECT_EQ(results[1].tokens, 15);
+  for (const BenchmarkResult& result : results) EXPECT_GT(result.mean(), 0);
+}
+
+TEST(Benchmark, ATokenOfSeveralSequencesSharesTheReadingOfTheWeights) {
+  const TinyModel tiny;
+  const ModelCost cost{
+      .weight_bytes = 600, .row_operations = 1000, .logits_bytes = 200, .logits_operations = 50, .cache_bytes = 7};
+  const auto results = RunBenchmark(
+      *tiny.model, {.prompt_tokens = 20, .answer_tokens = 8, .repetitions = 1, .sequences = 2, .chunk_tokens = 30},
+      cost, [](int64_t, int64_t) {});
+  EXPECT_DOUBLE_EQ(results[0].bytes_per_token, 2 * 800 / 40.0);             // 40 rows in passes of 30
+  EXPECT_DOUBLE_EQ(results[0].operations_per_token, 1000 + 2 * 50 / 40.0);  // logits of the last rows only
+  EXPECT_DOUBLE_EQ(results[1].bytes_per_token, 800 / 2.0 + 5 * 7);          // 1 to 9 positions
+  EXPECT_DOUBLE_EQ(results[1].operations_per_token, 1050);
 }
 
 }  // namespace

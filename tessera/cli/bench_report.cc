@@ -1,0 +1,106 @@
+#include "tessera/cli/bench_report.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "tessera/core/json.h"
+
+namespace tessera::cli {
+namespace {
+
+std::string ShareText(const infer::BenchmarkResult& result, const BenchReport& report) {
+  const LimitShare share = ShareOfLimit(result, report);
+  return share.limit.empty() ? "" : fmt::format("{:.0f} % of {}", 100 * share.share, share.limit);
+}
+
+std::string Below(const BenchReport& r) {
+  return fmt::format(
+      "load {:.2f} s, first token after {:.2f} s, peak memory {:.0f} MiB\n"
+      "this machine: reads {:.1f} GB/s, computes {:.0f} Gop/s in {}; {}, {} threads, cache {}\n",
+      r.load_seconds, r.first_token_seconds, r.peak_mebibytes, r.bytes_per_second * 1e-9,
+      r.operations_per_second * 1e-9, kernels::Name(r.kind), r.isa, r.threads, r.cache_type);
+}
+
+std::string Quoted(std::string_view text) {
+  std::string quoted = "\"";
+  for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
+  return quoted + "\"";
+}
+
+}  // namespace
+
+LimitShare ShareOfLimit(const infer::BenchmarkResult& result, const BenchReport& report) {
+  const double reading = report.bytes_per_second > 0 ? result.bytes_per_token / report.bytes_per_second : 0;
+  const double computing =
+      report.operations_per_second > 0 ? result.operations_per_token / report.operations_per_second : 0;
+  if (reading <= 0 && computing <= 0) return {};
+  return {std::max(reading, computing) * result.mean(), reading >= computing ? "bandwidth" : Name(report.kind)};
+}
+
+std::string BenchText(const BenchReport& report) {
+  size_t width = 4;
+  for (const infer::BenchmarkResult& r : report.results) width = std::max(width, r.name.size());
+  std::string text =
+      fmt::format("{}\n\n{:<{}}  {:>10}            of the machine's limit\n", report.model, "test", width, "tokens/s");
+  for (const infer::BenchmarkResult& r : report.results) {
+    text +=
+        fmt::format("{:<{}}  {:>10.1f} ± {:<7.1f}  {}\n", r.name, width, r.mean(), r.deviation(), ShareText(r, report));
+  }
+  return text + "\n" + Below(report);
+}
+
+std::string BenchMarkdown(const BenchReport& report) {
+  std::string text = "| model | test | tokens/s | of the machine's limit |\n| --- | --- | ---: | --- |\n";
+  for (const infer::BenchmarkResult& r : report.results) {
+    text += fmt::format("| {} | {} | {:.1f} ± {:.1f} | {} |\n", report.model, r.name, r.mean(), r.deviation(),
+                        ShareText(r, report));
+  }
+  return text + "\n" + Below(report);
+}
+
+std::string BenchCsv(const BenchReport& report) {
+  std::string text =
+      "model,test,tokens,tokens_per_second,deviation,share_of_limit,limit,load_seconds,first_token_seconds,"
+      "peak_mebibytes,bytes_per_second,operations_per_second,arithmetic,isa,threads,cache_type\n";
+  for (const infer::BenchmarkResult& r : report.results) {
+    const LimitShare share = ShareOfLimit(r, report);
+    text += fmt::format("{},{},{},{:.3f},{:.3f},{:.4f},{},{:.3f},{:.3f},{:.1f},{:.4g},{:.4g},{},{},{},{}\n",
+                        Quoted(report.model), r.name, r.tokens, r.mean(), r.deviation(), share.share, share.limit,
+                        report.load_seconds, report.first_token_seconds, report.peak_mebibytes, report.bytes_per_second,
+                        report.operations_per_second, kernels::Name(report.kind), report.isa, report.threads,
+                        report.cache_type);
+  }
+  return text;
+}
+
+std::string BenchJson(const BenchReport& report) {
+  Json tests = Json::array();
+  for (const infer::BenchmarkResult& r : report.results) {
+    const LimitShare share = ShareOfLimit(r, report);
+    tests.push_back({{"test", r.name},
+                     {"tokens", r.tokens},
+                     {"tokens_per_second", r.mean()},
+                     {"deviation", r.deviation()},
+                     {"samples", r.tokens_per_second},
+                     {"bytes_per_token", r.bytes_per_token},
+                     {"operations_per_token", r.operations_per_token},
+                     {"share_of_limit", share.share},
+                     {"limit", share.limit}});
+  }
+  const Json json = {{"model", report.model},
+                     {"isa", report.isa},
+                     {"threads", report.threads},
+                     {"cache_type", report.cache_type},
+                     {"load_seconds", report.load_seconds},
+                     {"first_token_seconds", report.first_token_seconds},
+                     {"tests", tests},
+                     {"peak_mebibytes", report.peak_mebibytes},
+                     {"machine",
+                      {{"bytes_per_second", report.bytes_per_second},
+                       {"operations_per_second", report.operations_per_second},
+                       {"arithmetic", kernels::Name(report.kind)}}}};
+  return json.dump() + "\n";
+}
+
+}  // namespace tessera::cli

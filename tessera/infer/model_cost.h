@@ -1,0 +1,31 @@
+#pragma once
+// What a token costs at least: bytes that must come from memory and operations that must be done.
+//
+//   a pass over R rows, M of them with logits, whose sequences have P positions in the cache together:
+//     bytes       weight_bytes + logits_bytes + P · cache_bytes        each weight is read once for all rows
+//     operations  R · row_operations + M · logits_operations           a multiply and an add count as two
+//
+// Weights count in the format of the file (4.5 bits a weight for q4_0), whatever copies the kernels keep; activations,
+// which stay in caches, the embedding's single rows, and attention's operations count nothing. So a share of a limit
+// that is computed from these is a lower bound.
+
+#include <cstdint>
+
+#include "tessera/kernels/machine_probe.h"
+#include "tessera/models/language_model.h"
+
+namespace tessera::infer {
+
+struct ModelCost {
+  int64_t weight_bytes = 0;                          // of all layers
+  int64_t row_operations = 0;                        // 2 · values of the layers' matrices
+  int64_t logits_bytes = 0;                          // of the output layer, which tied models share with the embedding
+  int64_t logits_operations = 0;                     // 2 · V · C
+  int64_t cache_bytes = 0;                           // of one position in all layers
+  kernels::PeakKind kind = kernels::PeakKind::kF32;  // the arithmetic that most of the weights take
+};
+
+// `model` is not changed. `cache_dtype`: how keys and values are kept.
+ModelCost CostOf(models::LanguageModel& model, DType cache_dtype);
+
+}  // namespace tessera::infer
