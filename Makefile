@@ -1,6 +1,6 @@
 # The commands that people type. Each does its own set-up, says what it does, and is quick the second time.
 .DEFAULT_GOAL := help
-.PHONY: help setup build run test bench fuzz mutate asan tsan lint format install clean
+.PHONY: help setup build run test bench count fuzz mutate asan tsan lint format install clean
 
 MODEL ?= smollm2
 JOBS ?= $(shell nproc)
@@ -36,6 +36,12 @@ bench: setup  ## Build and run the benchmarks
 	@cmake --preset release -DTESSERA_BENCH=ON >/dev/null
 	@cmake --build --preset release -j $(JOBS)
 	@bench/run
+
+count: setup  ## Count each kernel's instructions and compare (RENEW=--renew writes the figures)
+	@tools/setup.sh count
+	@cmake --preset release -DTESSERA_TESTS=ON >/dev/null
+	@cmake --build --preset release -j $(JOBS) --target count_kernels
+	@bench/count build/release/bin/count_kernels $(RENEW)
 
 fuzz:  ## Run every fuzzer for FUZZ_SECONDS=60 each
 	@tools/setup.sh fuzz

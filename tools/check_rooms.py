@@ -24,7 +24,7 @@ TESTED_ELSEWHERE = {
     "tessera/kernels/attention_pattern.h": "tests/kernels/attention_test.cc",  # data that attention reads
     "tessera/kernels/float_types.h": "tests/kernels/elementwise_test.cc",  # every dtype goes through it there
     "tessera/kernels/kv_layout.h": "tests/kernels/kv_pages_test.cc",  # where pages keep a value
-    "tessera/kernels/machine_probe.h": "bench/linear_bench.cc",  # it gives times, which no test may judge
+    "tessera/kernels/machine_probe.h": "bench/kernels_bench.cc",  # it gives times, which no test may judge
     "tessera/kernels/panel_layout.h": "tests/kernels/packed_weight_test.cc",  # the order of a packed weight
     "tessera/kernels/panel_records.h": "tests/kernels/packed_weight_test.cc",
     "tessera/kernels/quant_blocks.h": "tests/kernels/quant_rows_test.cc",  # the structs that rows are made of

@@ -8,6 +8,7 @@ quietly() {
   output=$("$@" 2>&1) || { echo "$output"; exit 1; }
 }
 git ls-files '*.cc' '*.h' | xargs clang-format --dry-run --Werror
+quietly python3 bench/compare_test.py
 quietly python3 tools/check_rooms_test.py
 python3 tools/check_rooms.py
 quietly python3 tools/check_links_test.py

@@ -1,16 +1,18 @@
 #!/usr/bin/env bash
 # Installs what building and testing Tessera needs on Debian 12: packages of the distribution, as root or through sudo.
-# Quick and silent when all of it is there. `tools/setup.sh fuzz` adds what the fuzzers need, `lint` what linting needs.
+# Quick and silent when all of it is there. `tools/setup.sh fuzz` adds what the fuzzers need, `lint` what
+# linting needs, `count` what counting instructions needs.
 set -euo pipefail
 
 packages=(g++ cmake ninja-build make pkg-config ccache git
   libfmt-dev nlohmann-json3-dev libcli11-dev libhwy-dev libpcre2-dev libutf8proc-dev libedit-dev zlib1g-dev
-  libgtest-dev libgmock-dev libbenchmark-dev python3 ca-certificates)
+  libgtest-dev libgmock-dev python3 ca-certificates)
 for extra in "$@"; do
   case "$extra" in
     fuzz) packages+=(clang) ;;
     lint) packages+=(clang-format clang-tidy) ;;
-    *) echo "tools/setup.sh: unknown part \"$extra\"; the parts are fuzz and lint" >&2; exit 2 ;;
+    count) packages+=(valgrind) ;;
+    *) echo "tools/setup.sh: unknown part \"$extra\"; the parts are fuzz, lint and count" >&2; exit 2 ;;
   esac
 done
 
