@@ -97,14 +97,16 @@ void AddCachedAttention(const CaseSizes& sizes, std::vector<KernelCase>& cases) 
     cases.push_back({.name = fmt::format("attention to {} tokens of {}", sizes.tokens, Name(dtype)),
                      .bytes = Real(pages * format.page_bytes()),
                      .operations = 4 * 16 * 128 * Real(sizes.tokens),
-                     .prepare = [=, tokens = sizes.tokens] {
-                       Tensor memory = Tensor::Zeros({pages * format.page_bytes()}, DType::kU8);
-                       const kernels::KvPages cache{format, memory.mutable_raw(), pages};
+                     .prepare = [=, tokens = sizes.tokens, memory = sizes.memory] {
+                       const int64_t bytes = pages * format.page_bytes();
+                       std::vector<Tensor> caches;  // one a layer, as it were
+                       for (int64_t i = 0; i < std::clamp<int64_t>(memory / bytes, 1, 200); ++i)
+                         caches.push_back(Tensor::Zeros({bytes}, DType::kU8));
                        ops::AttentionPattern pattern{.sequences = {{1, tokens, {}, {}}}};
                        for (int32_t p = 0; p < pages; ++p) pattern.sequences[0].pages.push_back(p);
-                       return [=, q = Values({1, 16, 128})] {
-                         (void)memory;  // keeps the pages alive
-                         ops::AttendPaged(q, cache, pattern);
+                       return [=, q = Values({1, 16, 128}), next = size_t{0}]() mutable {
+                         Tensor& cache = caches[next++ % caches.size()];
+                         ops::AttendPaged(q, {format, cache.mutable_raw(), pages}, pattern);
                        };
                      }});
   }

@@ -1,10 +1,10 @@
-// Where the time of a decoded token goes: each part of a Llama or Qwen2 alone, with the model's own weights layer after
-// layer (so that they come from memory as they do in the model), and beside their sum the time of a whole token.
+// Where the time of a decoded token goes: the calls of a Llama or Qwen2 one after the other, as the model makes them
+// and over its own weights, each timed; and beside their sum the time of a whole token.
 //
 //   token_time_bench MODEL [POSITIONS [CACHE_TYPE]]        default: 128 positions in the cache, f16
 //
-// A part's time is the best of several passes over all layers; the whole is the median of 32 tokens. Where the model
-// fuses parts, the whole is shorter than the sum.
+// Times are medians of 32 tokens. Where the model fuses parts, the whole is shorter than the sum; where it is longer,
+// the rest is sampling, bookkeeping and memory.
 
 #include <fmt/format.h>
 
@@ -12,7 +12,6 @@
 #include <chrono>
 #include <cstdlib>
 #include <functional>
-#include <map>
 
 #include "bench/random_weights.h"
 #include "tessera/core/isa.h"
@@ -31,99 +30,128 @@ namespace {
 
 using namespace tessera;
 
+constexpr int kPasses = 32;
+
 double Now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
+// A call of the model, made in every layer or once at the end.
 struct Part {
   std::string name;
-  double calls = 0, bytes = 0, seconds = 0;  // of one token
+  std::function<void(size_t layer)> call;
+  double bytes = 0;               // of weights and cache that all its calls read in one token
+  double calls = 0, seconds = 0;  // of one token
+  std::vector<double> samples{};  // seconds of its calls in each pass
 };
-
-double BestSeconds(const std::function<void()>& body) {
-  body();
-  double best = 1e30;
-  const double end = Now() + 0.4;
-  do {
-    const double start = Now();
-    body();
-    best = std::min(best, Now() - start);
-  } while (Now() < end);
-  return best;
-}
 
 Tensor Row(const Shape& shape) { return bench::RandomWeight(shape, DType::kF32, 1, 1); }
 
-// "model.layers.3.mlp.up_proj.weight" -> "mlp.up_proj"; other matrices keep their name.
-std::string GroupOf(const std::string& name) {
-  constexpr std::string_view kLayers = "model.layers.";
-  const std::string stem = name.substr(0, name.rfind('.'));
-  if (!name.starts_with(kLayers)) return stem;
-  return stem.substr(stem.find('.', kLayers.size()) + 1);
-}
-
-void TimeProducts(const nn::Parameters& weights, std::vector<Part>& parts) {
-  std::map<std::string, std::vector<Tensor>> groups;
-  const bool untied = std::ranges::count(weights.names(), "lm_head.weight") > 0;
-  for (const std::string& name : weights.names()) {
-    if (weights.Get(name).rank() == 2 && !(untied && name == "model.embed_tokens.weight"))
-      groups[GroupOf(name)].push_back(weights.Get(name));
+// The parts of a layer and of the end, in the model's order, over the model's own weights.
+class Parts {
+ public:
+  Parts(const infer::LoadedModel& loaded, int64_t positions, DType dtype)
+      : weights_(loaded.model->parameters()),
+        summary_(loaded.model->summary()),
+        kv_(summary_.kv.front()),
+        pages_((positions + kernels::kPageTokens - 1) / kernels::kPageTokens),
+        format_{dtype, kv_.kv_heads, kv_.key_dim, kv_.value_dim},
+        slot_{positions - 1} {
+    for (int64_t layer = 0; layer < summary_.layers(); ++layer)
+      caches_.push_back(Tensor::Zeros({pages_ * format_.page_bytes()}, DType::kU8));
+    pattern_.sequences = {{1, positions, {}, {}}};
+    for (int32_t p = 0; p < pages_; ++p) pattern_.sequences[0].pages.push_back(p);
+    AddLayer();
+    AddEnd();
   }
-  for (const auto& [name, matrices] : groups) {
+
+  // One token: every part in order, its time added to a new sample.
+  void Pass() {
+    for (auto* parts : {&layer_, &end_})
+      for (Part& part : *parts) part.samples.push_back(0);
+    for (size_t layer = 0; layer < caches_.size(); ++layer)
+      for (Part& part : layer_) Time(part, layer);
+    for (Part& part : end_) Time(part, 0);
+  }
+
+  // All parts with their medians.
+  std::vector<Part> Medians() const {
+    std::vector<Part> all = layer_;
+    for (Part& part : all) part.calls = static_cast<double>(caches_.size());
+    for (const Part& part : end_) all.push_back(part);
+    for (Part& part : all) {
+      part.calls = std::max(1.0, part.calls);
+      const auto middle = part.samples.begin() + std::ssize(part.samples) / 2;
+      std::ranges::nth_element(part.samples, middle);
+      part.seconds = *middle;
+    }
+    return all;
+  }
+
+ private:
+  const nn::Parameters& weights_;
+  const models::ModelSummary& summary_;
+  models::KvShape kv_;
+  int64_t pages_;
+  kernels::KvPageFormat format_;
+  std::vector<int64_t> slot_;
+  std::vector<Tensor> caches_;
+  ops::AttentionPattern pattern_;
+  std::vector<Part> layer_, end_;
+
+  static void Time(Part& part, size_t layer) {
+    const double start = Now();
+    part.call(layer);
+    part.samples.back() += Now() - start;
+  }
+
+  void AddProduct(const std::string& name) {
+    std::vector<Tensor> matrices;
+    double bytes = 0;
+    for (size_t layer = 0; layer < caches_.size(); ++layer) {
+      matrices.push_back(weights_.Get(fmt::format("model.layers.{}.{}.weight", layer, name)));
+      bytes += static_cast<double>(BytesFor(matrices.back().dtype(), matrices.back().numel()));
+    }
     const Tensor x = Row({1, matrices.front().dim(1)});
-    Part part{.name = "product " + name, .calls = static_cast<double>(matrices.size())};
-    for (const Tensor& w : matrices) part.bytes += static_cast<double>(BytesFor(w.dtype(), w.numel()));
-    part.seconds = BestSeconds([&] {
-      for (const Tensor& w : matrices) ops::Linear(x, w);
-    });
-    parts.push_back(part);
+    layer_.push_back({name, [=](size_t layer) { ops::Linear(x, matrices[layer]); }, bytes});
   }
-}
 
-void TimeAttention(const models::ModelSummary& summary, int64_t heads, int64_t positions, DType dtype,
-                   std::vector<Part>& parts) {
-  const int64_t pages = (positions + kernels::kPageTokens - 1) / kernels::kPageTokens;
-  const models::KvShape& kv = summary.kv.front();
-  const kernels::KvPageFormat format{dtype, kv.kv_heads, kv.key_dim, kv.value_dim};
-  const auto layers = static_cast<size_t>(summary.layers());
-  std::vector<Tensor> memory(layers);
-  for (Tensor& layer : memory) layer = Tensor::Zeros({pages * format.page_bytes()}, DType::kU8);
-  ops::AttentionPattern pattern{.sequences = {{1, positions, {}, {}}}};
-  for (int32_t p = 0; p < pages; ++p) pattern.sequences[0].pages.push_back(p);
-  const Tensor q = Row({1, heads, kv.key_dim}), k = Row({1, kv.kv_heads, kv.key_dim});
-  const Tensor v = Row({1, kv.kv_heads, kv.value_dim});
-  const std::vector<int64_t> slot = {positions - 1};
-  const auto each_layer = [&](const std::function<void(const kernels::KvPages&)>& body) {
-    return BestSeconds([&] {
-      for (Tensor& layer : memory) body({format, layer.mutable_raw(), pages});
-    });
-  };
-  const auto calls = static_cast<double>(layers);
-  parts.push_back({"storing keys and values", calls, 0,
-                   each_layer([&](const kernels::KvPages& cache) { kernels::StoreKv(cache, slot, k, v); })});
-  parts.push_back({"attention", calls, calls * static_cast<double>(pages * format.page_bytes()),
-                   each_layer([&](const kernels::KvPages& cache) { ops::AttendPaged(q, cache, pattern); })});
-}
+  void AddLayer() {
+    const int64_t heads = weights_.Get("model.layers.0.self_attn.q_proj.weight").dim(0) / kv_.key_dim;
+    const int64_t ffn = weights_.Get("model.layers.0.mlp.gate_proj.weight").dim(0);
+    const Tensor x = Row({1, summary_.hidden}), w = Row({summary_.hidden}), wide = Row({1, ffn});
+    const Tensor q = Row({1, heads, kv_.key_dim}), k = Row({1, kv_.kv_heads, kv_.key_dim});
+    const Tensor v = Row({1, kv_.kv_heads, kv_.value_dim}), table = Row({1, kv_.key_dim / 2});
+    const auto pages = [this](size_t layer) { return kernels::KvPages{format_, caches_[layer].mutable_raw(), pages_}; };
+    layer_.push_back({"two norms", [=](size_t) {
+                        ops::RmsNorm(x, w, 1e-6f);
+                        ops::RmsNorm(x, w, 1e-6f);
+                      }});
+    for (const char* name : {"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"}) AddProduct(name);
+    layer_.push_back({"rotary of q and k", [=](size_t) {
+                        ops::Rotary(q, table, table, ops::RotaryLayout::kHalves);
+                        ops::Rotary(k, table, table, ops::RotaryLayout::kHalves);
+                      }});
+    layer_.push_back({"storing k and v", [=, this](size_t layer) { kernels::StoreKv(pages(layer), slot_, k, v); }});
+    layer_.push_back({"attention", [=, this](size_t layer) { ops::AttendPaged(q, pages(layer), pattern_); },
+                      static_cast<double>(summary_.layers() * pages_ * format_.page_bytes())});
+    for (const char* name : {"self_attn.o_proj", "mlp.gate_proj", "mlp.up_proj"}) AddProduct(name);
+    layer_.push_back({"silu(gate) * up", [=](size_t) { ops::SiluMul(wide, wide); }});
+    AddProduct("mlp.down_proj");
+    layer_.push_back({"two additions", [=](size_t) {
+                        ops::Add(x, x);
+                        ops::Add(x, x);
+                      }});
+  }
 
-void TimeRest(const models::ModelSummary& summary, int64_t heads, int64_t ffn, std::vector<Part>& parts) {
-  const Tensor x = Row({1, summary.hidden}), w = Row({summary.hidden}), wide = Row({1, ffn});
-  const int64_t dim = summary.kv.front().key_dim, kv_heads = summary.kv.front().kv_heads;
-  const Tensor q = Row({1, heads, dim}), k = Row({1, kv_heads, dim}), table = Row({1, dim / 2});
-  const auto layers = static_cast<double>(summary.layers());
-  const auto add = [&](const char* name, double calls, const std::function<void()>& body) {
-    constexpr int kRuns = 100;
-    const double seconds = BestSeconds([&] {
-      for (int i = 0; i < kRuns; ++i) body();
-    });
-    parts.push_back({name, calls, 0, calls * seconds / kRuns});
-  };
-  add("norms", 2 * layers + 1, [&] { ops::RmsNorm(x, w, 1e-6f); });
-  add("rotary of queries", layers, [&] { ops::Rotary(q, table, table, ops::RotaryLayout::kHalves); });
-  add("rotary of keys", layers, [&] { ops::Rotary(k, table, table, ops::RotaryLayout::kHalves); });
-  add("silu(gate) * up", layers, [&] { ops::SiluMul(wide, wide); });
-  add("additions", 2 * layers, [&] { ops::Add(x, x); });
-}
+  void AddEnd() {
+    const bool untied = std::ranges::count(weights_.names(), "lm_head.weight") > 0;
+    const Tensor w = weights_.Get(untied ? "lm_head.weight" : "model.embed_tokens.weight");
+    const Tensor x = Row({1, w.dim(1)});
+    end_.push_back({"logits", [=](size_t) { ops::Linear(x, w); }, static_cast<double>(BytesFor(w.dtype(), w.numel()))});
+  }
+};
 
 double WholeToken(const models::LanguageModel& model, int64_t positions, DType dtype) {
-  constexpr int64_t kTokens = 32;
+  constexpr int64_t kTokens = kPasses;
   Random random(1);
   infer::Engine engine(model, {.context = positions + kTokens + 2, .cache_dtype = dtype});
   const int64_t prompt = std::max<int64_t>(1, positions - kTokens / 2);
@@ -144,7 +172,7 @@ double WholeToken(const models::LanguageModel& model, int64_t positions, DType d
 
 void Print(const std::vector<Part>& parts, double whole, double bandwidth) {
   fmt::print(
-      "| part | calls | us a token | of the token | GB/s | of the bandwidth |\n| --- | ---: | ---: | ---: | ---: | "
+      "| part | layers | us a token | of the token | GB/s | of the bandwidth |\n| --- | ---: | ---: | ---: | ---: | "
       "---: |\n");
   double sum = 0;
   for (const Part& p : parts) {
@@ -164,19 +192,13 @@ int Run(int argc, char** argv) {
   const int64_t positions = argc > 2 ? std::atoll(argv[2]) : 128;
   const DType dtype = DTypeFromName(argc > 3 ? argv[3] : "f16");
   const infer::LoadedModel loaded = infer::Load(argv[1]);
-  const nn::Parameters& weights = loaded.model->parameters();
-  const models::ModelSummary& summary = loaded.model->summary();
-  const int64_t heads = weights.Get("model.layers.0.self_attn.q_proj.weight").dim(0) / summary.kv.front().key_dim;
-  const int64_t ffn = weights.Get("model.layers.0.mlp.gate_proj.weight").dim(0);
-  std::vector<Part> parts;
   const double whole = WholeToken(*loaded.model, positions, dtype);
-  TimeProducts(weights, parts);
-  TimeAttention(summary, heads, positions, dtype, parts);
-  TimeRest(summary, heads, ffn, parts);
+  Parts parts(loaded, positions, dtype);
+  for (int i = 0; i < kPasses; ++i) parts.Pass();
   const double bandwidth = kernels::MeasureReadBandwidth();
   fmt::print("{}, {} threads, {} positions of {}; the machine reads {:.1f} GB/s\n\n", Name(LiveIsa()), ThreadCount(),
              positions, Name(dtype), bandwidth * 1e-9);
-  Print(parts, whole, bandwidth);
+  Print(parts.Medians(), whole, bandwidth);
   return 0;
 }
 

@@ -1,6 +1,7 @@
 #include "tessera/core/thread_pool.h"
 
 #include <gtest/gtest.h>
+#include <sched.h>
 
 #include <atomic>
 #include <thread>
@@ -56,6 +57,22 @@ TEST_P(ThreadPool, TheErrorOfTheLowestIndexIsRethrown) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Threads, ThreadPool, testing::Values(1, 2, 4, 16));
+
+TEST(ThreadPoolPinning, KeepsEachThreadOnItsCpu) {
+  // In a thread of its own, whose affinity goes away with it.
+  std::thread([] {
+    setenv("TESSERA_PIN", "1", 1);
+    SetThreadCount(3);
+    std::vector<std::atomic<int>> allowed(200);
+    ParallelFor(200, [&](int64_t i) {
+      cpu_set_t cpus;
+      if (sched_getaffinity(0, sizeof(cpus), &cpus) == 0) allowed[static_cast<size_t>(i)] = CPU_COUNT(&cpus);
+    });
+    for (const auto& count : allowed) EXPECT_EQ(count, 1);
+    unsetenv("TESSERA_PIN");
+    SetThreadCount(2);
+  }).join();
+}
 
 TEST(ThreadPoolRange, PiecesCoverTheRangeWithoutOverlap) {
   std::vector<std::atomic<int>> runs(1001);
