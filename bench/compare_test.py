@@ -53,9 +53,14 @@ class Compare(unittest.TestCase):
         self.assertNotIn("| b |", run.stdout)
 
     def test_runs_the_programs_in_turn(self):
-        peer = """other=echo '{"tests": []}'"""
+        peer = """other=echo '{"tests": [{"test": "a", "rate": 1}]}'"""
         run = self.run_compare("--ours", peer.partition("=")[2], "--program", peer, "--rounds", "2")
         self.assertEqual([line.split(": ")[1] for line in run.stderr.splitlines()], ["tessera", "other"] * 2)
+
+    def test_says_which_program_measured_nothing_to_compare(self):
+        ours = """echo '{"tests": [{"test": "a", "rate": 30}]}'"""
+        run = self.run_compare("--ours", ours, "--program", """other=echo '{"tests": []}'""", "--rounds", "1")
+        self.assertIn("other measured none of a", run.stderr)
 
     def test_says_which_program_failed(self):
         run = self.run_compare("--ours", "false")
