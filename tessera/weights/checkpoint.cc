@@ -97,8 +97,8 @@ void OpenGguf(const fs::path& path, State& state) {
   for (size_t i = 0; i < gguf.tensors().size(); ++i) {
     TensorInfo info = gguf.tensors()[i];
     if (translate) info.name = NameFromGguf(info.name);
-    Require(state.places.try_emplace(info.name, 0, i).second, "{}: two tensors are named \"{}\"", path.string(),
-            info.name);
+    Require(state.places.emplace(info.name, typename State::Place{0, i}).second, "{}: two tensors are named \"{}\"",
+            path.string(), info.name);
     state.tensors.push_back(std::move(info));
   }
   gguf.file().RequireIntact();
@@ -121,7 +121,7 @@ void OpenShards(const fs::path& index_path, State& state) {
       const auto entry = index.shard_of.find(info.name);
       if (entry == index.shard_of.end() || entry->second != shard) continue;  // the index decides
       state.tensors.push_back(info);
-      state.places.try_emplace(info.name, shard, 0);
+      state.places.emplace(info.name, typename State::Place{shard, 0});
     }
   }
   for (const auto& [name, shard] : index.shard_of)

@@ -40,14 +40,20 @@ inline constexpr int kMaxGgufNesting = 8;                      // arrays of arra
 // The GgufType of a C++ type.
 template <typename T>
 inline constexpr GgufType GgufTypeOf = [] {
-  if constexpr (std::is_same_v<T, bool>) return GgufType::kBool;
-  if constexpr (std::is_same_v<T, float>) return GgufType::kF32;
-  if constexpr (std::is_same_v<T, double>) return GgufType::kF64;
-  if constexpr (std::is_convertible_v<T, std::string_view>) return GgufType::kString;
-  constexpr GgufType kSigned[] = {GgufType::kI8, GgufType::kI16, GgufType::kI32, GgufType::kI64};
-  constexpr GgufType kUnsigned[] = {GgufType::kU8, GgufType::kU16, GgufType::kU32, GgufType::kU64};
-  constexpr int kLog2 = std::countr_zero(sizeof(T));
-  return std::is_signed_v<T> ? kSigned[kLog2] : kUnsigned[kLog2];
+  if constexpr (std::is_same_v<T, bool>) {
+    return GgufType::kBool;
+  } else if constexpr (std::is_same_v<T, float>) {
+    return GgufType::kF32;
+  } else if constexpr (std::is_same_v<T, double>) {
+    return GgufType::kF64;
+  } else if constexpr (std::is_convertible_v<T, std::string_view>) {
+    return GgufType::kString;
+  } else {
+    constexpr GgufType kSigned[] = {GgufType::kI8, GgufType::kI16, GgufType::kI32, GgufType::kI64};
+    constexpr GgufType kUnsigned[] = {GgufType::kU8, GgufType::kU16, GgufType::kU32, GgufType::kU64};
+    constexpr int kLog2 = std::countr_zero(sizeof(T));
+    return std::is_signed_v<T> ? kSigned[kLog2] : kUnsigned[kLog2];
+  }
 }();
 
 // Appends a number's bytes, or a string's length and bytes.

@@ -142,7 +142,7 @@ Evaluator::Flow Evaluator::On(const With& node) {
   auto inner = std::make_shared<Scope>(scope_);
   for (const auto& [target, expression] : node.values) {
     const Value value = Evaluate(*expression);
-    InScope(inner, [&] { Assign(target, value); });
+    InScope(inner, [&, &target = target] { Assign(target, value); });
   }
   return InScope(inner, [&] { return Run(node.body); });
 }
