@@ -9,6 +9,7 @@
 #include "tessera/cli/json_lines.h"
 #include "tessera/cli/locate_tokenizer.h"
 #include "tessera/core/error.h"
+#include "tessera/core/json_text.h"
 #include "tessera/text/stream_decoder.h"
 #include "tessera/text/tokenizer.h"
 
@@ -27,7 +28,7 @@ std::vector<int32_t> IdsOf(const Json& line, const text::Tokenizer& tokenizer) {
     // Numbers beyond 2^63 are unsigned here and would wrap.
     const bool fits = id.is_number_integer() && (!id.is_number_unsigned() || id.get<uint64_t>() <= INT32_MAX);
     Require(fits && tokenizer.Has(id.get<int64_t>()), "{} is not an id of this vocabulary, which has ids below {}",
-            id.dump().substr(0, 40), tokenizer.vocab_size());
+            JsonText(id).substr(0, 40), tokenizer.vocab_size());
     ids.push_back(id.get<int32_t>());
   }
   return ids;

@@ -6,6 +6,7 @@
 #include "tessera/cli/commands.h"
 #include "tessera/cli/progress.h"
 #include "tessera/core/json.h"
+#include "tessera/core/json_text.h"
 #include "tessera/weights/catalogue.h"
 #include "tessera/weights/locate.h"
 
@@ -54,7 +55,7 @@ void AddList(CLI::App& program, const Globals&) {
   command->callback([json] {
     const Json rows = Describe();
     if (*json)
-      fmt::print("{}\n", rows.dump(2));
+      fmt::print("{}\n", JsonText(rows, 2));
     else
       Print(rows);
   });

@@ -10,6 +10,7 @@
 #include "tessera/cli/read_text.h"
 #include "tessera/core/error.h"
 #include "tessera/core/json.h"
+#include "tessera/core/json_text.h"
 #include "tessera/models/load.h"
 #include "tessera/text/tokenizer.h"
 #include "tessera/weights/checkpoint.h"
@@ -63,7 +64,7 @@ void RunPerplexity(const Options& options, const Globals& globals) {
                        {"perplexity", result.perplexity},
                        {"standard_error", result.standard_error},
                        {"seconds", seconds.count()}};
-    fmt::print("{}\n", json.dump());
+    fmt::print("{}\n", JsonText(json));
     return;
   }
   fmt::print("perplexity  {:.4f} ± {:.4f}\n", result.perplexity, result.standard_error);

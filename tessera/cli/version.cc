@@ -9,6 +9,7 @@
 #include "tessera/cli/commands.h"
 #include "tessera/core/isa.h"
 #include "tessera/core/json.h"
+#include "tessera/core/json_text.h"
 #include "tessera/core/thread_pool.h"
 
 namespace tessera::cli {
@@ -29,7 +30,7 @@ void AddVersion(CLI::App& program, const Globals&) {
     const Json object = {{"version", kVersion},     {"commit", kCommit},      {"compiler", kCompiler},
                          {"build", kBuildType},     {"isa", Name(LiveIsa())}, {"isas", supported},
                          {"threads", ThreadCount()}};
-    fmt::print("{}\n", object.dump());
+    fmt::print("{}\n", JsonText(object));
   });
 }
 

@@ -60,7 +60,7 @@ Json ParseJson(std::string_view text, std::string_view where, const JsonLimits& 
     return limits.unique_keys ? Json::parse(text, unique) : Json::parse(text);
   } catch (const Json::parse_error& error) {
     const std::string what = error.what();
-    const auto detail = what.rfind(": ");
+    const auto detail = what.find(": ");  // after the library's own name for the place
     Fail("{}: {}: not valid JSON: {}", where, Place(text, error.byte > 0 ? error.byte - 1 : 0),
          detail == std::string::npos ? what : what.substr(detail + 2));
   } catch (const Json::exception&) {  // a number beyond the range of a double

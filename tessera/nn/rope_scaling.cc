@@ -5,6 +5,7 @@
 #include <numbers>
 
 #include "tessera/core/error.h"
+#include "tessera/core/json_text.h"
 
 namespace tessera::nn {
 namespace {
@@ -20,7 +21,7 @@ const Json* Member(const Json& a, const Json& b, const char* key) {
 }
 
 double PositiveNumber(const Json& value, const char* key) {
-  Require(value.is_number(), "config: rope's {} must be a number, got {}", key, value.dump());
+  Require(value.is_number(), "config: rope's {} must be a number, got {}", key, JsonText(value));
   const double number = value.get<double>();
   Require(std::isfinite(number) && number > 0 && number < 1e15, "config: rope's {} must be positive, got {}", key,
           number);
@@ -39,7 +40,7 @@ RopeType ReadType(const Json& rope) {
   const Json* type = Member(rope, rope, "rope_type");
   if (type == nullptr) type = Member(rope, rope, "type");
   if (type == nullptr) return RopeType::kDefault;
-  const std::string name = type->is_string() ? type->get<std::string>() : type->dump();
+  const std::string name = type->is_string() ? type->get<std::string>() : JsonText(*type);
   // Qwen2-VL writes "mrope": the frequencies are the default ones, and only the positions have three rows.
   if (name == "default" || name == "mrope") return RopeType::kDefault;
   if (name == "linear") return RopeType::kLinear;
@@ -93,7 +94,7 @@ RopeConfig ReadRopeConfig(const Json& config, int64_t head_dim) {
   const Json* rope = Member(config, kNone, "rope_parameters");
   if (rope == nullptr) rope = Member(config, kNone, "rope_scaling");
   if (rope == nullptr) rope = &kNone;
-  Require(rope->is_object(), "config: rope parameters must be an object, got {}", rope->dump());
+  Require(rope->is_object(), "config: rope parameters must be an object, got {}", JsonText(*rope));
   const auto number = [&](const char* key, double otherwise) {
     const Json* value = Member(*rope, config, key);
     return value != nullptr ? PositiveNumber(*value, key) : otherwise;

@@ -5,6 +5,7 @@
 
 #include "tessera/core/checked.h"
 #include "tessera/core/error.h"
+#include "tessera/core/json_text.h"
 
 namespace tessera::weights {
 namespace {
@@ -91,7 +92,7 @@ std::vector<std::string> WriteConfig(const Json& config, GgufWriter& writer) {
           "config: models of type \"{}\" cannot be written as GGUF yet; llama and qwen2 can", architecture);
   const Json* activation = Find(config, "hidden_act");
   Require(activation == nullptr || *activation == "silu", "config: GGUF has no place for the activation {}",
-          activation == nullptr ? "" : activation->dump());
+          activation == nullptr ? "" : JsonText(*activation));
   const std::string prefix = architecture + ".";
   const bool llama = architecture == "llama";
   std::vector<std::string> notes;

@@ -7,6 +7,7 @@
 
 #include "tessera/core/atomic_file.h"
 #include "tessera/core/checked.h"
+#include "tessera/core/json_text.h"
 #include "tessera/weights/mapped_tensor.h"
 
 namespace tessera::weights {
@@ -40,7 +41,7 @@ std::vector<int64_t> ReadSizes(const Json& entry, const char* key, size_t limit,
   std::vector<int64_t> sizes;
   for (const Json& number : *value) {
     Require(number.is_number_unsigned() && number.get<uint64_t>() <= uint64_t{INT64_MAX},
-            "{}: tensor \"{}\": \"{}\" holds {}, which is not a size", where, name, key, number.dump());
+            "{}: tensor \"{}\": \"{}\" holds {}, which is not a size", where, name, key, JsonText(number));
     sizes.push_back(number.get<int64_t>());
   }
   return sizes;
@@ -151,7 +152,7 @@ void WriteSafetensors(const std::filesystem::path& path, const std::vector<std::
                     {"shape", std::vector<int64_t>(tensor.shape().begin(), tensor.shape().end())},
                     {"data_offsets", {begin, end}}};
   }
-  std::string text = header.dump();
+  std::string text = JsonText(header);
   text.resize((text.size() + 7) / 8 * 8, ' ');  // so that the data is aligned for every dtype
   AtomicFile file(path);
   const uint64_t length = text.size();

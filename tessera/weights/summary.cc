@@ -1,6 +1,7 @@
 #include "tessera/weights/summary.h"
 
 #include "tessera/core/checked.h"
+#include "tessera/core/json_text.h"
 
 namespace tessera::weights {
 namespace {
@@ -9,7 +10,7 @@ std::optional<int64_t> Size(const Json& config, const char* key, std::string_vie
   const auto value = config.find(key);
   if (value == config.end() || value->is_null()) return std::nullopt;
   const bool fits = value->is_number_integer() && (!value->is_number_unsigned() || value->get<uint64_t>() <= INT64_MAX);
-  Require(fits && value->get<int64_t>() >= 0, "{}: \"{}\" is {}, not a size", where, key, value->dump());
+  Require(fits && value->get<int64_t>() >= 0, "{}: \"{}\" is {}, not a size", where, key, JsonText(*value));
   return value->get<int64_t>();
 }
 
