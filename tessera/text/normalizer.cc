@@ -12,7 +12,7 @@ namespace tessera::text {
 namespace {
 
 constexpr int kMaxNesting = 16;
-constexpr size_t kMaxGrowth = 256;  // a text may grow by this factor, no more
+constexpr size_t kMaxGrowth = 32;  // U+FDFA, the most that NFKC expands, becomes eleven times as long
 
 Normalizer::Step FormStep(NormalForm form) {
   return [form](std::string text) { return Normalize(text, form); };
@@ -67,7 +67,7 @@ Normalizer::Step RegexReplaceStep(const std::string& pattern, std::string conten
       if (!match) break;
       out.append(text, done, match->begin - done);
       out += content;
-      Require(out.size() <= (text.size() + 64) * kMaxGrowth, "normalizer Replace: the text grows too much");
+      RequireModestGrowth(text.size(), out.size(), "normalizer Replace");
       done = match->end;
       from = match->end > match->begin ? match->end : match->end + 1;
       while (from < text.size() && (static_cast<unsigned char>(text[from]) & 0xC0) == 0x80) ++from;
@@ -129,8 +129,17 @@ Normalizer Normalizer::FromJson(const SortedJson& json) {
 }
 
 std::string Normalizer::Apply(std::string text) const {
-  for (const Step& step : steps_) text = step(std::move(text));
+  const size_t before = text.size();
+  for (const Step& step : steps_) {
+    text = step(std::move(text));
+    RequireModestGrowth(before, text.size(), "normalizer");
+  }
   return text;
+}
+
+void RequireModestGrowth(size_t bytes_before, size_t bytes_after, std::string_view where) {
+  Require(bytes_after / kMaxGrowth <= bytes_before + 64, "{}: it makes {} bytes of {}, more than {} times as many",
+          where, bytes_after, bytes_before, kMaxGrowth);
 }
 
 Normalizer::Step PrependStep(std::string prefix) {
@@ -146,7 +155,7 @@ Normalizer::Step ReplaceStep(std::string pattern, std::string content) {
     size_t done = 0;
     for (; found != text.npos; found = text.find(pattern, done)) {
       out.append(text, done, found - done).append(content);
-      Require(out.size() <= (text.size() + 64) * kMaxGrowth, "normalizer Replace: the text grows too much");
+      RequireModestGrowth(text.size(), out.size(), "normalizer Replace");
       done = found + pattern.size();
     }
     return out.append(text, done);

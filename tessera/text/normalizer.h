@@ -22,11 +22,16 @@ class Normalizer {
 
   void Add(Step step) { steps_.push_back(std::move(step)); }
   bool empty() const { return steps_.empty(); }
+  // Throws Error if a step, or all of them together, make the text grow too much.
   std::string Apply(std::string text) const;
 
  private:
   std::vector<Step> steps_;
 };
+
+// Throws Error if a step made more of a text than any language needs: 32 bytes a byte. A hostile file could otherwise
+// turn a short text into more than memory holds.
+void RequireModestGrowth(size_t bytes_before, size_t bytes_after, std::string_view where);
 
 // The steps that loaders other than tokenizer.json need too.
 Normalizer::Step PrependStep(std::string prefix);                        // an empty text stays empty

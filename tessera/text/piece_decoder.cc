@@ -99,7 +99,10 @@ PieceDecoder PieceDecoder::SentencePiece(const SentencePieceOptions& options) {
 
 std::string PieceDecoder::Decode(std::string_view piece) const {
   std::string text(piece);
-  for (const Step& step : steps_) text = step(std::move(text));
+  for (const Step& step : steps_) {
+    text = step(std::move(text));
+    RequireModestGrowth(piece.size(), text.size(), "decoder");
+  }
   return text;
 }
 

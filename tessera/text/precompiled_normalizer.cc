@@ -4,6 +4,7 @@
 //
 //   unit bits   0..7 label   8 has a leaf   9 offset is shifted by 8 more   10..30 offset   31 is a value
 
+#include <algorithm>
 #include <cstring>
 #include <memory>
 #include <optional>
@@ -14,6 +15,8 @@
 
 namespace tessera::text {
 namespace {
+
+constexpr size_t kMaxKey = 256;
 
 class Charsmap {
  public:
@@ -34,6 +37,7 @@ class Charsmap {
     for (size_t at = 0; at < text.size();) {
       if (const auto found = Longest(text, at)) {
         out += found->replacement;
+        RequireModestGrowth(text.size(), out.size(), "charsmap");
         at += found->size;
       } else {
         const CodePoint c = DecodeUtf8(text, at);
@@ -55,7 +59,9 @@ class Charsmap {
     std::optional<Found> longest;
     if (units_.empty()) return longest;
     size_t node = offset(units_[0]);
-    for (size_t i = at; i < text.size(); ++i) {
+    // A damaged trie may have cycles; keys of real ones have at most a few dozen bytes.
+    const size_t end = std::min(text.size(), at + kMaxKey);
+    for (size_t i = at; i < end; ++i) {
       const auto byte = static_cast<unsigned char>(text[i]);
       node ^= byte;
       if (node >= units_.size()) break;

@@ -14,8 +14,8 @@ namespace tessera::text {
 
 struct Tokenizer::State {
   TokenizerParts parts;
-  std::string bytes;             // what each token stands for, end to end
-  std::vector<size_t> bytes_at;  // [vocabulary + 1] where each begins in `bytes`
+  std::string bytes;               // what each token stands for, end to end
+  std::vector<uint32_t> bytes_at;  // [vocabulary + 1] where each begins in `bytes`
   std::vector<bool> special;
 };
 
@@ -111,12 +111,13 @@ Tokenizer::Tokenizer(TokenizerParts parts) {
   state->special.resize(size);
   state->bytes_at.reserve(size + 1);
   for (int32_t id = 0; id < held.vocabulary.size(); ++id) {
-    state->bytes_at.push_back(state->bytes.size());
+    state->bytes_at.push_back(static_cast<uint32_t>(state->bytes.size()));
     if (held.vocabulary.Has(id)) state->bytes += held.decoder.Decode(held.vocabulary.piece(id));
+    Require(state->bytes.size() <= UINT32_MAX, "tokenizer: the tokens stand for more than {} bytes", UINT32_MAX);
     const PieceKind kind = held.vocabulary.kind(id);
     state->special[static_cast<size_t>(id)] = kind == PieceKind::kControl || kind == PieceKind::kUnknown;
   }
-  state->bytes_at.push_back(state->bytes.size());
+  state->bytes_at.push_back(static_cast<uint32_t>(state->bytes.size()));
   for (const AddedToken& token : held.added.all()) {
     Require(held.vocabulary.Has(token.id), "tokenizer: the added token \"{}\" has the id {}, which is not there",
             token.content, token.id);

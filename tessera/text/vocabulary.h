@@ -10,8 +10,9 @@
 
 namespace tessera::text {
 
-inline constexpr int32_t kMaxVocabulary = 1 << 22;
-inline constexpr size_t kMaxPieceBytes = 64 * 1024;
+// Tables by id stay below 16 MB even if a tiny file names the highest id; a longer piece would only waste time.
+inline constexpr int32_t kMaxVocabulary = 1 << 20;
+inline constexpr size_t kMaxPieceBytes = 4096;
 
 enum class PieceKind : uint8_t { kAbsent, kNormal, kUnknown, kControl, kUserDefined, kUnused, kByte };
 

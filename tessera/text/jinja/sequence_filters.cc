@@ -33,12 +33,9 @@ Value ListFilter(Runtime& runtime, const Value& input, const Arguments&) {
 Value Items(Runtime& runtime, const Value& input, const Arguments&) {
   if (input.is_undefined()) return runtime.List({});
   Require(input.dict() != nullptr, "Can only get item pairs from a mapping.");
-  return runtime.Make<Generator>("do_items", input.depth(),
-                                 [view = DictView(runtime, input, DictView::Part::kItems).Iterate(runtime).release(),
-                                  owner = std::shared_ptr<Iterator>()](Value& item) mutable {
-                                   if (owner == nullptr) owner.reset(view);
-                                   return owner->Next(item);
-                                 });
+  // Shared, because a std::function must be copyable.
+  const std::shared_ptr<Iterator> items = DictView(runtime, input, DictView::Part::kItems).Iterate(runtime);
+  return runtime.Make<Generator>("do_items", input.depth(), [items](Value& item) { return items->Next(item); });
 }
 
 Value Default(Runtime& runtime, const Value& input, const Arguments& arguments) {
