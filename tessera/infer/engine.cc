@@ -14,6 +14,9 @@ using kernels::kPageTokens;
 // A tree wider than this costs more than it confirms on a CPU, where every row is arithmetic.
 constexpr int64_t kMaxTreeNodes = 64;
 
+// Pages are numbered by 32 bits.
+constexpr int64_t kMaxCacheTokens = (int64_t{1} << 31) * kPageTokens - 2 * kPageTokens - kMaxTreeNodes;
+
 int64_t PagesFor(int64_t tokens) { return (tokens + kPageTokens - 1) / kPageTokens; }
 
 bool IsRun(const TokenTree& tree) {
@@ -63,6 +66,9 @@ Engine::Engine(const models::LanguageModel& model, const EngineOptions& options)
   const models::ModelSummary& summary = model.summary();
   if (options_.context == 0) options_.context = summary.max_context;
   Require(options_.context >= 2, "context: {} tokens, at least 2 are needed", options_.context);
+  Require(options_.context <= kMaxCacheTokens && options_.cache_tokens <= kMaxCacheTokens,
+          "context: {} tokens are more than a cache can hold, {} at most",
+          std::max(options_.context, options_.cache_tokens), kMaxCacheTokens);
   Require(options_.chunk_tokens >= 1, "chunk: {} tokens, at least 1 is needed", options_.chunk_tokens);
   Require(options_.max_sequences >= 1, "sequences: {}, at least 1 is needed", options_.max_sequences);
   if (options_.cache_tokens == 0) options_.cache_tokens = options_.context;
@@ -93,6 +99,10 @@ RequestId Engine::Submit(Request request) {
   }
   Require(request.max_tokens >= -1, "request: max_tokens {} is below 0", request.max_tokens);
   CheckSampling(request.sampling);
+  for (const auto& [id, bias] : request.sampling.logit_bias) {
+    Require(id < model_.summary().vocab, "logit_bias: token {} is outside the vocabulary of {}", id,
+            model_.summary().vocab);
+  }
   if (!request.strategy) request.strategy = std::make_unique<PlainDecoding>();
   auto sequence = std::make_unique<Sequence>();
   sequence->id = next_id_++;

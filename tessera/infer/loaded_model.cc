@@ -19,7 +19,7 @@ LoadedModel Load(const std::string& name, models::LoadOptions options, const Loa
   loaded.checkpoint->RequireIntact();
   loaded.tokenizer = text::Tokenizer::Load(loaded.checkpoint->path());
   const auto templates = text::ModelChatTemplates::Load(loaded.checkpoint->path());
-  if (!templates.empty()) loaded.chat_template.emplace(templates.Source());
+  if (!templates.empty()) WithContext(path.string(), [&] { loaded.chat_template.emplace(templates.Source()); });
   loaded.template_tokens = templates.special_tokens();
   loaded.generation_config = loaded.checkpoint->generation_config();
   return loaded;

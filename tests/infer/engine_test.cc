@@ -296,8 +296,11 @@ TEST(Engine, BadRequestsAreRefusedWithAReason) {
   EXPECT_THAT(message(Plain({5, 320}, 5)), testing::HasSubstr("token 320"));
   EXPECT_THAT(message(Plain({-1}, 5)), testing::HasSubstr("token -1"));
   EXPECT_THAT(message({.prompt = {1}, .sampling = {.temperature = -2}}), testing::HasSubstr("temperature"));
+  EXPECT_THAT(message({.prompt = {1}, .sampling = {.logit_bias = {{320, 1.0f}}}}), testing::HasSubstr("token 320"));
   EXPECT_TRUE(engine.idle());
   EXPECT_THROW(Engine(*tiny.model, {.context = 64, .cache_tokens = 32}), Error);
+  EXPECT_THROW(Engine(*tiny.model, {.context = INT64_MAX}), Error);
+  EXPECT_THROW(Engine(*tiny.model, {.context = 64, .cache_tokens = INT64_MAX}), Error);
 }
 
 // A page that once held damaged values must not harm the sequence that uses it next.
