@@ -4,14 +4,12 @@
 
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 
 #include "tessera/cli/interrupt.h"
 #include "tessera/cli/line_editor.h"
 #include "tessera/cli/run.h"
+#include "tessera/cli/saved_chat.h"
 #include "tessera/cli/terminal.h"
-#include "tessera/core/atomic_file.h"
 
 namespace tessera::cli {
 namespace {
@@ -61,7 +59,7 @@ class Conversation {
   int64_t last_prompt_ = 0;
 };
 
-void Note(const std::string& text) { fmt::print(stderr, "{}\n", Styled(text, Style::kDim)); }
+void Note(const std::string& text) { fmt::print(stderr, "{}\n", Styled(Printable(text), Style::kDim)); }
 
 Json Conversation::Messages() const {
   Json messages = Json::array();
@@ -115,29 +113,15 @@ void Conversation::System(const std::string& text) {
 
 void Conversation::Save(const std::string& file) const {
   Require(!file.empty(), "/save: name a file, for example /save talk.json");
-  const Json saved = {{"model", session_.loaded.name}, {"system", system_}, {"messages", turns_}};
-  AtomicFile out(file);
-  out.Write(saved.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
-  out.Commit();
+  WriteSavedChat(file, {.model = session_.loaded.name, .system = system_, .turns = turns_});
   Note(fmt::format("(saved {} messages to {})", turns_.size(), file));
 }
 
 void Conversation::Load(const std::string& file) {
   Require(!file.empty(), "/load: name a file that /save wrote");
-  std::ifstream in(file, std::ios::binary);
-  Require(in.good(), "/load: cannot read {}", file);
-  std::stringstream text;
-  text << in.rdbuf();
-  const Json saved = ParseJson(text.str(), file, {.max_bytes = size_t{64} << 20});
-  Require(saved.is_object() && saved.contains("messages") && saved["messages"].is_array(),
-          "/load: {} is not a conversation that /save wrote (no \"messages\")", file);
-  for (const Json& turn : saved["messages"]) {
-    Require(turn.is_object() && turn.contains("role") && turn.contains("content") && turn["role"].is_string() &&
-                turn["content"].is_string(),
-            "/load: {}: a message lacks its \"role\" or \"content\" text", file);
-  }
-  if (saved.contains("system") && saved["system"].is_string()) system_ = saved["system"];
-  turns_ = saved["messages"];
+  SavedChat saved = ReadSavedChat(file);
+  if (saved.system) system_ = *saved.system;
+  turns_ = std::move(saved.turns);
   Note(fmt::format("(loaded {} messages)", turns_.size()));
 }
 

@@ -1,10 +1,12 @@
 #include <CLI/CLI.hpp>
-#include <cctype>
+#include <algorithm>
 #include <memory>
 
 #include "tessera/cli/commands.h"
 #include "tessera/cli/progress.h"
+#include "tessera/cli/terminal.h"
 #include "tessera/core/error.h"
+#include "tessera/core/json_text.h"
 #include "tessera/weights/locate.h"
 #include "tessera/weights/summary.h"
 
@@ -17,11 +19,12 @@ struct Options {
   bool tensors = false, json = false;
 };
 
-// Names come from files: control characters could drive the terminal.
-std::string Printable(std::string_view text) {
-  std::string result;
-  for (const char c : text) result += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '?' : c;
-  return result;
+// Names come from files and may hold anything; a name stays on its line.
+std::string OneLine(std::string_view text) {
+  std::string line = Printable(text);
+  std::ranges::replace_if(
+      line, [](char c) { return c == '\n' || c == '\t'; }, '?');
+  return line;
 }
 
 constexpr std::pair<std::string_view, double> kCacheTypes[] = {{"f32", 4}, {"bf16", 2}, {"q8_0", 34.0 / 32}};
@@ -71,7 +74,7 @@ void PrintTensors(const weights::Checkpoint& checkpoint) {
   for (const weights::TensorInfo& info : checkpoint.tensors()) width = std::max(width, info.name.size());
   fmt::print("{:<{}}  {:<18} {:<7} {:>10}\n", "TENSOR", width, "SHAPE", "DTYPE", "SIZE");
   for (const weights::TensorInfo& info : checkpoint.tensors())
-    fmt::print("{:<{}}  {:<18} {:<7} {:>10}\n", Printable(info.name), width, ToString(info.shape), Name(info.dtype),
+    fmt::print("{:<{}}  {:<18} {:<7} {:>10}\n", OneLine(info.name), width, ToString(info.shape), Name(info.dtype),
                HumanBytes(info.bytes));
 }
 
@@ -82,7 +85,7 @@ void PrintSummary(const weights::Checkpoint& checkpoint, const weights::Summary&
   };
   line("path", checkpoint.path().string());
   line("format", std::string(checkpoint.format()));
-  line("architecture", summary.family.empty() ? "not said" : Printable(summary.family));
+  line("architecture", summary.family.empty() ? "not said" : OneLine(summary.family));
   line("parameters", fmt::format("{:.1f} M", static_cast<double>(summary.parameters) / 1e6));
   line("weights", fmt::format("{}, {:.2f} bits a weight", HumanBytes(summary.bytes), summary.bits_per_weight()));
   size("layers", summary.layers);
@@ -111,9 +114,8 @@ void RunInspect(const Options& options) {
   const auto checkpoint = weights::Checkpoint::Open(weights::Locate(options.model));
   const weights::Summary summary = weights::Summarize(checkpoint);
   // Text in a file may be anything; JSON must be UTF-8.
-  constexpr auto kReplace = Json::error_handler_t::replace;
   if (options.json)
-    fmt::print("{}\n", Describe(checkpoint, summary, options).dump(2, ' ', false, kReplace));
+    fmt::print("{}\n", JsonText(Describe(checkpoint, summary, options), 2));
   else if (options.tensors)
     PrintTensors(checkpoint);
   else

@@ -2,10 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <cerrno>
 #include <cstring>
 #include <string>
 
 #include "tessera/core/error.h"
+#include "tessera/core/json_text.h"
 
 namespace tessera::cli {
 namespace {
@@ -15,24 +17,18 @@ constexpr size_t kMaxLine = size_t{256} << 20;
 // Reads one line without its end into `line`; false at the end of the input.
 bool ReadLine(std::FILE* in, std::string& line) {
   line.clear();
-  char buffer[16384];
-  while (std::fgets(buffer, sizeof buffer, in) != nullptr) {
-    // A zero byte would hide the rest of the line; JSON has none.
-    const size_t size = std::strlen(buffer);
-    Require(size > 0, "a zero byte where JSON should be");
-    line.append(buffer, size);
-    Require(line.size() <= kMaxLine, "longer than {} bytes", kMaxLine);
-    if (line.back() == '\n') {
-      line.pop_back();
-      return true;
-    }
+  for (int c = getc_unlocked(in); c != EOF; c = getc_unlocked(in)) {
+    if (c == '\n') return true;
+    Require(c != '\0', "a zero byte where JSON should be");
+    Require(line.size() < kMaxLine, "longer than {} bytes", kMaxLine);
+    line.push_back(static_cast<char>(c));
   }
   Require(std::ferror(in) == 0, "cannot read the input: {}", std::strerror(errno));
   return !line.empty();
 }
 
 void WriteLine(std::FILE* out, const Json& value) {
-  const std::string text = value.dump() + "\n";
+  const std::string text = JsonText(value) + "\n";
   const bool written = std::fwrite(text.data(), 1, text.size(), out) == text.size() && std::fflush(out) == 0;
   Require(written, "cannot write the result: {}", std::strerror(errno));
 }

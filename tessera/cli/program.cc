@@ -1,16 +1,24 @@
 #include "tessera/cli/program.h"
 
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <exception>
+#include <filesystem>
+#include <new>
+#include <string>
+#include <vector>
 
 #include "tessera/cli/commands.h"
 #include "tessera/cli/interrupt.h"
+#include "tessera/cli/terminal.h"
 #include "tessera/cli/version.h"
 #include "tessera/core/error.h"
 #include "tessera/core/thread_pool.h"
+#include "tessera/text/unicode.h"
 
 namespace tessera::cli {
 namespace {
@@ -43,6 +51,26 @@ void RequireOutputWritten() {
   Require(written, "standard output: {}", errno != 0 ? std::strerror(errno) : "not everything could be written");
 }
 
+// "tessera frobnicate" lacks a command for CLI11; a person mistook one. Empty for every other error.
+std::string UnknownCommand(const CLI::App& program, const CLI::ParseError& error) {
+  const bool lacks = dynamic_cast<const CLI::RequiredError*>(&error) != nullptr && program.get_subcommands().empty();
+  const std::vector<std::string> words = lacks ? program.remaining() : std::vector<std::string>();
+  if (words.empty() || words[0].starts_with('-')) return "";
+  std::string names;
+  for (const CLI::App* command : program.get_subcommands([](const CLI::App*) { return true; }))
+    names += (names.empty() ? "" : ", ") + command->get_name();
+  return Printable(fmt::format("tessera: \"{}\" is not a command; the commands are {}\n", words[0], names));
+}
+
+// What the standard library says itself is for programmers.
+std::string Explain(const std::exception& error) {
+  if (dynamic_cast<const std::bad_alloc*>(&error) != nullptr)
+    return "there is not enough memory for this; try a smaller context, or a model in a smaller format";
+  if (const auto* file = dynamic_cast<const std::filesystem::filesystem_error*>(&error))
+    return file->path1().string() + ": " + file->code().message();
+  return error.what();
+}
+
 }  // namespace
 
 void AddCommands(CLI::App& program, Globals& globals) {
@@ -73,9 +101,13 @@ int RunProgram(int argc, char** argv) {
   } catch (const CLI::RuntimeError& error) {  // a command's own exit code
     return error.get_exit_code();
   } catch (const CLI::ParseError& error) {
+    if (const std::string unknown = UnknownCommand(program, error); !unknown.empty()) {
+      std::fputs(unknown.c_str(), stderr);
+      return kExitUsage;
+    }
     return program.exit(error) == 0 ? 0 : kExitUsage;
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "tessera: %s\n", error.what());
+    std::fprintf(stderr, "tessera: %s\n", Printable(text::RepairUtf8(Explain(error))).c_str());
     return kExitFailed;
   }
 }

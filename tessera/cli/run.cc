@@ -9,6 +9,7 @@
 #include "tessera/cli/program.h"
 #include "tessera/cli/progress.h"
 #include "tessera/cli/terminal.h"
+#include "tessera/core/json_text.h"
 
 namespace tessera::cli {
 namespace {
@@ -78,10 +79,10 @@ int AnswerOnce(RunSession& session, const Globals& globals) {
   const infer::TextAnswer answer = session.Answer(prompt, 0);
   const Json report = Report(session, answer, prompt_tokens);
   if (session.options.json)
-    WriteOutput(report.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
+    WriteOutput(JsonText(report) + "\n");
   else
     WriteOutput("\n");
-  if (globals.verbose) fmt::print(stderr, "{}\n", report["timings"].dump());
+  if (globals.verbose) fmt::print(stderr, "{}\n", JsonText(report["timings"]));
   return answer.finish == infer::TextFinish::kInterrupted ? kExitInterrupted : 0;
 }
 
@@ -99,7 +100,8 @@ infer::TextAnswer RunSession::Answer(std::vector<int32_t> prompt, uint64_t turn)
                               .sampling = drawn,
                               .strategy = options.strategy},
                              [&](std::string_view piece) {
-                               if (!options.json) WriteOutput(piece);
+                               if (!options.json)
+                                 WriteOutput(OutputIsTerminal() ? Printable(piece) : std::string(piece));
                                return !interrupt.interrupted();
                              });
 }

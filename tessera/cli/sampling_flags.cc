@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <charconv>
+#include <cmath>
 #include <random>
 
 #include "tessera/core/error.h"
@@ -28,7 +29,11 @@ void ApplyBias(const std::string& text, infer::SamplingOptions& options) {
 template <typename T>
 void FromConfig(const Json& config, const char* key, T& value) {
   const auto found = config.find(key);
-  if (found != config.end() && found->is_number()) value = found->get<T>();
+  if (found == config.end() || !found->is_number()) return;
+  const auto number = found->get<double>();
+  // 2^62 is more than any of these can mean, and converts to each of their types.
+  Require(std::abs(number) < 0x1p62, "generation_config: \"{}\" is {}, which is out of range", key, number);
+  value = static_cast<T>(number);
 }
 
 template <typename T>

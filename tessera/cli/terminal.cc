@@ -30,6 +30,19 @@ std::string Styled(std::string_view text, Style style) {
   return fmt::format("\x1b[{}m{}\x1b[0m", code, text);
 }
 
+std::string Printable(std::string_view text) {
+  std::string result;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const auto c = static_cast<unsigned char>(text[i]);
+    // U+0080 to U+009F, which some terminals obey like ESC and a letter, are C2 80 to C2 9F.
+    const bool c1 = c == 0xC2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xA0;
+    const bool control = (c < 0x20 && c != '\n' && c != '\t') || c == 0x7f || c1;
+    result += control ? '?' : text[i];
+    if (c1) ++i;
+  }
+  return result;
+}
+
 void WriteOutput(std::string_view text) {
   std::fflush(stdout);
   while (!text.empty()) {

@@ -16,6 +16,10 @@ enum class Style { kPlain, kBold, kDim, kPrompt };
 // `text` in that style where colours are wanted, else as it is.
 std::string Styled(std::string_view text, Style style);
 
+// `text` for a terminal: control characters other than line ends and tabs become '?'. Names in files and tokens of a
+// model may hold any of them, and some drive the terminal.
+std::string Printable(std::string_view text);
+
 // Writes to standard output at once. Throws Error if it is closed or the disk is full.
 void WriteOutput(std::string_view text);
 // All of standard input. Throws Error beyond 64 MiB.

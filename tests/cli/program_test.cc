@@ -41,6 +41,8 @@ TEST(Program, WrongUsageEndsWithTwoAndSaysWhatWasWrong) {
     EXPECT_NE(result.err, "");
   }
   EXPECT_THAT(RunTessera({"version", "--frob"}).err, HasSubstr("--frob"));
+  EXPECT_THAT(RunTessera({"frobnicate", "x"}).err, HasSubstr("\"frobnicate\" is not a command"));
+  EXPECT_THAT(RunTessera({"frobnicate"}).err, HasSubstr("tokenize"));  // they are listed
 }
 
 TEST(Program, ThreadsOutOfRangeAreRefused) {

@@ -52,6 +52,8 @@ TEST(Tokenize, AMalformedLineIsNamedAndTheLinesBeforeItAreAnswered) {
   EXPECT_THAT(result.err, HasSubstr("line 3"));
   EXPECT_EQ(std::count(result.out.begin(), result.out.end(), '\n'), 1);
   EXPECT_THAT(RunTessera({"tokenize", kModel}, {.standard_input = "{\"text\": \"\xff\"}\n"}).err, HasSubstr("line 1"));
+  EXPECT_THAT(RunTessera({"tokenize", kModel}, {.standard_input = std::string("{\"text\": 1\0\n}\n", 14)}).err,
+              HasSubstr("line 1: a zero byte"));
   EXPECT_THAT(RunTessera({"tokenize", kModel}, {.standard_input = "[1]\n"}).err, HasSubstr("not a JSON object"));
 }
 

@@ -1,0 +1,43 @@
+#include "tessera/cli/saved_chat.h"
+
+#include "tessera/core/atomic_file.h"
+#include "tessera/core/error.h"
+#include "tessera/core/json_text.h"
+#include "tessera/core/mapped_file.h"
+
+namespace tessera::cli {
+namespace {
+
+constexpr int64_t kMaxBytes = int64_t{64} << 20;
+
+bool HasText(const Json& object, const char* key) { return object.contains(key) && object[key].is_string(); }
+
+}  // namespace
+
+SavedChat ParseSavedChat(std::string_view text, std::string_view where) {
+  const Json saved = ParseJson(text, where, {.max_bytes = size_t{kMaxBytes}});
+  Require(saved.is_object() && saved.contains("messages") && saved["messages"].is_array(),
+          "{}: not a conversation that /save wrote (no \"messages\")", where);
+  SavedChat chat;
+  for (const Json& turn : saved["messages"]) {
+    Require(turn.is_object() && HasText(turn, "role") && HasText(turn, "content"),
+            "{}: message {} lacks its \"role\" or \"content\" text", where, chat.turns.size() + 1);
+    chat.turns.push_back({{"role", turn["role"]}, {"content", turn["content"]}});
+  }
+  if (HasText(saved, "model")) chat.model = saved["model"];
+  if (HasText(saved, "system")) chat.system = saved["system"];
+  return chat;
+}
+
+SavedChat ReadSavedChat(const std::filesystem::path& path) {
+  return ParseSavedChat(ReadFile(path, kMaxBytes), path.string());
+}
+
+void WriteSavedChat(const std::filesystem::path& path, const SavedChat& chat) {
+  const Json saved = {{"model", chat.model}, {"system", chat.system.value_or("")}, {"messages", chat.turns}};
+  AtomicFile out(path);
+  out.Write(JsonText(saved, 2) + "\n");
+  out.Commit();
+}
+
+}  // namespace tessera::cli
