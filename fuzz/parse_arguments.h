@@ -26,8 +26,8 @@ inline void ParseArguments(std::string_view input) {
   cli::Globals globals;
   CLI::App program;
   cli::AddCommands(program, globals);
-  program.parse_complete_callback({});
-  for (CLI::App* command : program.get_subcommands([](const CLI::App*) { return true; })) command->callback([] {});
+  // After the parsing and before any command. The commands' callbacks must stay: they own what the options write to.
+  program.parse_complete_callback([] { throw CLI::Success(); });
   try {
     program.parse(arguments);
   } catch (const CLI::ParseError&) {

@@ -1,6 +1,8 @@
 #include "tessera/core/tensor.h"
 
+#include <cmath>
 #include <cstring>
+#include <limits>
 #include <new>
 
 namespace tessera {
@@ -41,6 +43,15 @@ void WithPlainType(DType dtype, Body&& body) {
   }
 }
 
+// C++ leaves open what a whole number becomes that does not fit; here it is the nearest one, and NaN is 0.
+template <typename To, typename From>
+To WholeNumber(From value) {
+  constexpr From kAbove = static_cast<From>(std::numeric_limits<To>::max() / 2 + 1) * 2;  // exact: a power of two
+  if (value >= kAbove) return std::numeric_limits<To>::max();
+  if (value > static_cast<From>(std::numeric_limits<To>::min())) return static_cast<To>(value);
+  return std::isnan(value) ? To{0} : std::numeric_limits<To>::min();
+}
+
 template <typename To, typename From>
 To Convert(From value) {
   constexpr bool kFromHalf = std::is_same_v<From, Float16> || std::is_same_v<From, BFloat16>;
@@ -51,6 +62,8 @@ To Convert(From value) {
     return Convert<To>(static_cast<float>(value));
   else if constexpr (kToHalf)
     return To(static_cast<float>(value));
+  else if constexpr (std::is_floating_point_v<From> && std::is_integral_v<To> && !std::is_same_v<To, bool>)
+    return WholeNumber<To>(value);
   else
     return static_cast<To>(value);
 }

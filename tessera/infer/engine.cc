@@ -1,7 +1,6 @@
 #include "tessera/infer/engine.h"
 
 #include <algorithm>
-#include <ranges>
 
 #include "tessera/core/error.h"
 #include "tessera/ops/gather.h"
@@ -126,7 +125,7 @@ void Engine::Cancel(RequestId id) {
 
 // The last pages go first, so that of two idle pages of one prefix the deeper makes room earlier.
 void Engine::GiveUpPages(Sequence& sequence) {
-  for (const int32_t page : std::views::reverse(sequence.pages)) cache_->Release(page);
+  std::for_each(sequence.pages.rbegin(), sequence.pages.rend(), [&](int32_t page) { cache_->Release(page); });
   sequence.pages.clear();
   sequence.cached = sequence.published = 0;
   sequence.key = 0;

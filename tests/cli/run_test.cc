@@ -159,7 +159,7 @@ TEST_F(Talk, ConversationsAreSavedAndLoaded) {
   talk.Type("/system\r");
   EXPECT_TRUE(talk.WaitFor("Be brief.")) << talk.screen();
   talk.Type("/load " + home_ + "/absent.json\r");
-  EXPECT_TRUE(talk.WaitFor("cannot read")) << talk.screen();
+  EXPECT_TRUE(talk.WaitFor("cannot open")) << talk.screen();
   talk.Type("/reset\r");
   EXPECT_TRUE(talk.WaitFor("forgotten")) << talk.screen();
 }

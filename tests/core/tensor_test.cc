@@ -1,5 +1,6 @@
 #include "tessera/core/tensor.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -28,6 +29,14 @@ TEST(Tensor, AskingForAnotherTypeNamesBothTypes) {
 }
 
 TEST(Tensor, BlockFormatsNeedWholeBlocks) { EXPECT_THROW(Tensor::Empty({2, 33}, DType::kQ4_0), Error); }
+
+TEST(Tensor, WholeNumbersAreTheNearestThatFit) {
+  const Tensor x = Tensor::From<float>({1.9f, -1.9f, 128, -129, 1e30f, -1e30f, NAN, INFINITY}, {8});
+  EXPECT_THAT(x.To(DType::kI8).data<int8_t>(), testing::ElementsAre(1, -1, 127, -128, 127, -128, 0, 127));
+  EXPECT_THAT(x.To(DType::kU8).data<uint8_t>(), testing::ElementsAre(1, 0, 128, 0, 255, 0, 0, 255));
+  EXPECT_THAT(x.To(DType::kI64).data<int64_t>(),
+              testing::ElementsAre(1, -1, 128, -129, INT64_MAX, INT64_MIN, 0, INT64_MAX));
+}
 
 TEST(Shape, RefusesProductsThatOverflow) { EXPECT_THROW((Shape{int64_t{1} << 40, int64_t{1} << 40}), Error); }
 

@@ -32,6 +32,12 @@ void* operator new(size_t bytes) {
   Count(memory);
   return memory;
 }
+// A sanitizer's own would not meet the operator delete below.
+void* operator new(size_t bytes, const std::nothrow_t&) noexcept {
+  void* memory = std::malloc(bytes > 0 ? bytes : 1);
+  if (memory != nullptr) Count(memory);
+  return memory;
+}
 void* operator new(size_t bytes, std::align_val_t alignment) {
   const auto multiple = static_cast<size_t>(alignment);
   void* memory = std::aligned_alloc(multiple, (std::max(bytes, size_t{1}) + multiple - 1) / multiple * multiple);

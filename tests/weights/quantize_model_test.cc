@@ -107,7 +107,7 @@ TEST(QuantizeModel, WritesEveryTensorOfALlamaUnderItsName) {
   EXPECT_EQ(exact.tensors().size(), tensors.size());
   for (const auto& [name, values] : tensors) {
     ASSERT_TRUE(exact.Has(name)) << name;
-    const auto stored = [&](const Checkpoint& from) {
+    const auto stored = [&, &name = name](const Checkpoint& from) {
       return IsPermuted(name) ? InHalves(from.Get(name)) : from.Get(name);
     };
     EXPECT_EQ(Difference(values, stored(exact)), 0) << name;
