@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "tessera/core/json.h"
+#include "tessera/core/json_text.h"
 
 namespace tessera::cli {
 namespace {
@@ -100,7 +101,7 @@ std::string BenchJson(const BenchReport& report) {
                       {{"bytes_per_second", report.bytes_per_second},
                        {"operations_per_second", report.operations_per_second},
                        {"arithmetic", kernels::Name(report.kind)}}}};
-  return json.dump() + "\n";
+  return JsonText(json) + "\n";
 }
 
 }  // namespace tessera::cli

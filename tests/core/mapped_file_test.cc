@@ -56,7 +56,7 @@ TEST(MappedFile, OtherBusErrorsStillEndTheProcess) {
   TemporaryFolder folder;
   std::ofstream(folder / "f") << "x";
   const auto file = MappedFile::Open(folder / "f");  // the handler is in place
-  EXPECT_DEATH(raise(SIGBUS), "");  // a sanitizer ends it with a report, everybody else by the signal
+  EXPECT_DEATH(raise(SIGBUS), "");                   // a sanitizer ends it with a report, everybody else by the signal
 }
 
 TEST(ReadFile, RefusesMoreThanItsLimit) {
