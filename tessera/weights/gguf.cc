@@ -108,8 +108,9 @@ TensorInfo ReadTensor(ByteReader& reader, int64_t alignment) {
 void PlaceTensors(GgufHeader& header, int64_t file_size, std::string_view where) {
   std::vector<const TensorInfo*> sorted;
   for (TensorInfo& info : header.tensors) {
-    info.begin = CheckedAdd(info.begin, header.data_begin, info.name);
-    const int64_t end = CheckedAdd(info.begin, info.bytes, info.name);
+    const std::string what = fmt::format("{}: tensor \"{}\"", where, info.name);
+    info.begin = CheckedAdd(info.begin, header.data_begin, what);
+    const int64_t end = CheckedAdd(info.begin, info.bytes, what);
     Require(end <= file_size, "{}: tensor \"{}\" ends at byte {} but the file has {}. Was the download cut?", where,
             info.name, end, file_size);
     sorted.push_back(&info);
