@@ -48,7 +48,8 @@ void AddProducts(const CaseSizes& sizes, std::vector<KernelCase>& cases) {
                        .operations = 2 * Real(rows) * Real(n) * Real(k),
                        .kind = KindOf(dtype),
                        .prepare = [=, memory = sizes.memory] {
-                         const int64_t copies = rows > 64 ? 1 : std::clamp<int64_t>(memory / weight_bytes, 1, 200);
+                         const int64_t copies =
+                             rows > 64 ? 1 : std::clamp<int64_t>((memory + weight_bytes - 1) / weight_bytes, 1, 200);
                          std::vector<Tensor> weights;
                          for (int64_t i = 0; i < copies; ++i)
                            weights.push_back(ops::PackWeight(RandomWeight({n, k}, dtype, 0.02f, 1)));
