@@ -13,13 +13,14 @@ namespace {
 enum class Kind { kFloat, kBf16, kInteger };
 
 Kind KindOf(const Tensor& a, const Tensor& b, ProductPrecision precision) {
-  if (precision == ProductPrecision::kFast && HasIntegerPanels(b.dtype())) return Kind::kInteger;
-  const bool both_bf16 = a.dtype() == DType::kBF16 && b.dtype() == DType::kBF16;
-  return both_bf16 && LiveBf16Kernels() != nullptr ? Kind::kBf16 : Kind::kFloat;
+  const bool fast = precision == ProductPrecision::kFast;
+  if (fast && HasIntegerPanels(b.dtype())) return Kind::kInteger;
+  const bool pairs = b.dtype() == DType::kBF16 && (a.dtype() == DType::kBF16 || (fast && a.dtype() == DType::kF32));
+  return pairs && LiveBf16Kernels() != nullptr ? Kind::kBf16 : Kind::kFloat;
 }
 
-// Pieces of K, in units, that keep a group of x rows in the L1 cache and a panel's tile beside it.
-constexpr int64_t kFloatChunk = 384, kPairChunk = 512, kRecordChunk = 32;
+// Units of K that are worked on at a time: a panel's tile of so many must leave room in the L2 cache for a few more.
+constexpr int64_t kFloatChunk = 1024, kPairChunk = 2048, kRecordChunk = 128;
 
 int64_t PanelsOffset(const Tensor& b, int64_t panel) { return panel * PanelBytes(b.dtype(), b.dim(1)); }
 
@@ -54,82 +55,88 @@ const std::byte* FloatPanel(const Tensor& b, int64_t panel, int64_t begin, int64
   return scratch;
 }
 
-JobWeight FloatWeight(const Tensor& b) {
-  return {.kernels = LiveFloatKernels().multiply.data(),
-          .panel = [b](int64_t panel, int64_t begin, int64_t end, std::byte* scratch) {
-            return FloatPanel(b, panel, begin, end, scratch);
-          }};
+// The rows of a product's x as its inner loops read them.
+struct Operand {
+  Kind kind;
+  PanelFormat format;  // of integer products
+  int64_t units, unit_bytes;
+  int max_rows;
+  const std::byte* data = nullptr;
+
+  int64_t bytes(int64_t rows) const { return (rows * units * unit_bytes + 63) / 64 * 64; }
+  bool operator==(const Operand& o) const {
+    return kind == o.kind && unit_bytes == o.unit_bytes && format.minimum == o.format.minimum &&
+           format.parts == o.format.parts && (format.minimum || format.zero == o.format.zero);
+  }
+};
+
+Operand OperandFor(const Tensor& a, const Tensor& b, ProductPrecision precision) {
+  const int64_t inputs = a.dim(1);
+  switch (const Kind kind = KindOf(a, b, precision)) {
+    case Kind::kFloat:
+      return {kind, {}, inputs, 4, LiveFloatKernels().max_rows};
+    case Kind::kBf16:
+      return {kind, {}, (inputs + 1) / 2, 4, LiveBf16Kernels()->max_rows};
+    default: {
+      const PanelFormat format = PanelFormatOf(b.dtype());
+      return {kind, format, inputs / kBlockValues, XBlockBytes(format), LiveIntegerKernels().max_rows};
+    }
+  }
 }
 
-JobWeight Bf16Weight(const Tensor& b) {
-  return {.kernels = LiveBf16Kernels()->multiply.data(),
-          .panel = [b](int64_t panel, int64_t begin, int64_t end, std::byte* scratch) -> const std::byte* {
-            if (b.packed()) return b.raw() + PanelsOffset(b, panel) + begin * 64;
-            PackPanel(b, panel, 2 * begin, std::min(2 * end, b.dim(1)), scratch);
-            return scratch;
-          }};
+void Arrange(const Tensor& a, const Operand& operand, std::byte* out) {
+  switch (operand.kind) {
+    case Kind::kFloat:
+      return GroupFloatRows(a, operand.max_rows, out);
+    case Kind::kBf16:
+      return GroupBf16Rows(a, operand.max_rows, out);
+    case Kind::kInteger:
+      return GroupQuantizedRows(a, LiveIntegerKernels(), operand.format, out);
+  }
+}
+
+void AddFloatWeight(const Tensor& b, ProductJob& job) {
+  job.chunk = IsQuantized(b.dtype()) ? job.units : std::min(job.units, kFloatChunk);
+  job.w_unit_bytes = 4 * kPanelRows;
+  job.kernels = LiveFloatKernels().multiply.data();
+  job.panel = [&b](int64_t panel, int64_t begin, int64_t end, std::byte* scratch) {
+    return FloatPanel(b, panel, begin, end, scratch);
+  };
+}
+
+void AddBf16Weight(const Tensor& b, ProductJob& job) {
+  job.chunk = std::min(job.units, kPairChunk);
+  job.w_unit_bytes = b.packed() ? 0 : 4 * kPanelRows;
+  job.kernels = LiveBf16Kernels()->multiply.data();
+  job.panel = [&b](int64_t panel, int64_t begin, int64_t end, std::byte* scratch) -> const std::byte* {
+    if (b.packed()) return b.raw() + PanelsOffset(b, panel) + begin * 64;
+    PackPanel(b, panel, 2 * begin, std::min(2 * end, b.dim(1)), scratch);
+    return scratch;
+  };
 }
 
 // Few rows unpack a packed panel in registers; more rows share a tile of it.
-JobWeight IntegerWeight(const Tensor& b, bool direct) {
-  const IntegerFormatKernels& kernels = LiveIntegerKernels().formats[static_cast<size_t>(b.dtype())];
-  return {.kernels = direct ? kernels.multiply_packed.data() : kernels.multiply_tile.data(),
-          .panel = [b, direct, &kernels](int64_t panel, int64_t begin, int64_t end, std::byte* scratch) {
-            const PanelFormat format = PanelFormatOf(b.dtype());
-            const std::byte* packed;
-            if (b.packed()) {
-              packed = b.raw() + PanelsOffset(b, panel) + format.offset(begin);
-            } else {
-              std::byte* own = ThreadScratch(Scratch::kPacked, format.panel_bytes(end - begin));
-              PackPanel(b, panel, begin, end, own);
-              packed = own;
-            }
-            if (direct && b.packed()) return packed;
-            kernels.unpack(reinterpret_cast<const uint8_t*>(packed), end - begin, reinterpret_cast<uint8_t*>(scratch));
-            return static_cast<const std::byte*>(scratch);
-          }};
-}
-
-void RunFloat(const Tensor& a, const Tensor& b, ProductJob& job) {
-  job.units = a.dim(1);
-  job.chunk = IsQuantized(b.dtype()) ? job.units : std::min(job.units, kFloatChunk);
-  job.max_rows = LiveFloatKernels().max_rows;
-  job.x_unit_bytes = 4;
-  job.w_unit_bytes = 4 * kPanelRows;
-  std::byte* x = ThreadScratch(Scratch::kActivations, a.numel() * 4);
-  GroupFloatRows(a, job.max_rows, x);
-  job.x = x;
-  job.weights.push_back(FloatWeight(b));
-}
-
-void RunBf16(const Tensor& a, const Tensor& b, ProductJob& job) {
-  job.units = (a.dim(1) + 1) / 2;
-  job.chunk = std::min(job.units, kPairChunk);
-  job.max_rows = LiveBf16Kernels()->max_rows;
-  job.x_unit_bytes = 4;
-  job.w_unit_bytes = 4 * kPanelRows;
-  std::byte* x = ThreadScratch(Scratch::kActivations, a.dim(0) * job.units * 4);
-  GroupBf16Rows(a, job.max_rows, x);
-  job.x = x;
-  job.weights.push_back(Bf16Weight(b));
-}
-
-void RunInteger(const Tensor& a, const Tensor& b, ProductJob& job) {
+void AddIntegerWeight(const Tensor& b, ProductJob& job) {
   const PanelFormat format = PanelFormatOf(b.dtype());
-  const IntegerKernels& kernels = LiveIntegerKernels();
-  const int64_t rows = a.dim(0);
-  const auto& direct_kernels = kernels.formats[static_cast<size_t>(b.dtype())].multiply_packed;
-  const bool direct = b.packed() && rows <= kMostDirectRows && rows <= kernels.max_rows &&
-                      direct_kernels[static_cast<size_t>(rows - 1)] != nullptr;
-  job.units = a.dim(1) / kBlockValues;
+  const IntegerFormatKernels& kernels = LiveIntegerKernels().formats[static_cast<size_t>(b.dtype())];
+  const bool direct = b.packed() && job.rows <= kMostDirectRows && job.rows <= job.max_rows &&
+                      kernels.multiply_packed[static_cast<size_t>(job.rows - 1)] != nullptr;
   job.chunk = direct ? job.units : std::min(job.units, kRecordChunk);
-  job.max_rows = kernels.max_rows;
-  job.x_unit_bytes = XBlockBytes(format);
   job.w_unit_bytes = direct ? 0 : TileRecordBytes(format);
-  std::byte* x = ThreadScratch(Scratch::kActivations, rows * job.units * job.x_unit_bytes);
-  GroupQuantizedRows(a, kernels, format, x);
-  job.x = x;
-  job.weights.push_back(IntegerWeight(b, direct));
+  job.kernels = direct ? kernels.multiply_packed.data() : kernels.multiply_tile.data();
+  job.panel = [&b, &kernels, format, direct](int64_t panel, int64_t begin, int64_t end, std::byte* scratch) {
+    const std::byte* packed;
+    if (b.packed()) {
+      packed = b.raw() + PanelsOffset(b, panel) + format.offset(begin);
+    } else {
+      std::byte* own = ThreadScratch(Scratch::kPacked, format.panel_bytes(end - begin));
+      PackPanel(b, panel, begin, end, own);
+      packed = own;
+    }
+    if (direct) return packed;
+    kernels.unpack(reinterpret_cast<const uint8_t*>(packed), end - begin, reinterpret_cast<uint8_t*>(scratch));
+    return static_cast<const std::byte*>(scratch);
+  };
 }
 
 void Check(const Tensor& a, const Tensor& b) {
@@ -140,30 +147,68 @@ void Check(const Tensor& a, const Tensor& b) {
           Name(b.dtype()));
 }
 
+// One job for every weight that the inner loops multiply; the others are done at once.
+void Multiply(const Tensor& a, std::span<const Tensor> weights, ProductPrecision precision, std::span<Tensor> results) {
+  std::vector<Operand> operands;  // the different ones
+  std::vector<size_t> operand_of;
+  std::vector<ProductJob> jobs;
+  std::vector<const Tensor*> multiplied;
+  int64_t bytes = 0;
+  for (size_t i = 0; i < weights.size(); ++i) {
+    const Tensor& b = weights[i];
+    Check(a, b);
+    if (a.dtype() == DType::kF64 || b.dtype() == DType::kF64) {
+      results[i] = reference::Product(a, b);
+      continue;
+    }
+    if (a.numel() == 0 || b.numel() == 0) {
+      results[i] = Tensor::Zeros({a.dim(0), b.dim(0)});
+      continue;
+    }
+    results[i] = Tensor::Empty({a.dim(0), b.dim(0)});
+    const Operand operand = OperandFor(a, b, precision);
+    const auto same = std::find(operands.begin(), operands.end(), operand);
+    operand_of.push_back(static_cast<size_t>(same - operands.begin()));
+    if (same == operands.end()) {
+      operands.push_back(operand);
+      bytes += operand.bytes(a.dim(0));
+    }
+    multiplied.push_back(&b);
+    jobs.push_back({.rows = a.dim(0),
+                    .units = operand.units,
+                    .max_rows = operand.max_rows,
+                    .x_unit_bytes = operand.unit_bytes,
+                    .outputs = b.dim(0),
+                    .y = results[i].mutable_data<float>().data()});
+  }
+  std::byte* place = ThreadScratch(Scratch::kActivations, bytes);
+  for (Operand& operand : operands) {
+    Arrange(a, operand, place);
+    operand.data = place;
+    place += operand.bytes(a.dim(0));
+  }
+  for (size_t j = 0; j < jobs.size(); ++j) {
+    const Operand& operand = operands[operand_of[j]];
+    jobs[j].x = operand.data;
+    if (operand.kind == Kind::kFloat) AddFloatWeight(*multiplied[j], jobs[j]);
+    if (operand.kind == Kind::kBf16) AddBf16Weight(*multiplied[j], jobs[j]);
+    if (operand.kind == Kind::kInteger) AddIntegerWeight(*multiplied[j], jobs[j]);
+  }
+  RunProductJobs(jobs);
+}
+
 }  // namespace
 
 Tensor Product(const Tensor& a, const Tensor& b, ProductPrecision precision) {
-  Check(a, b);
-  if (a.dtype() == DType::kF64 || b.dtype() == DType::kF64) return reference::Product(a, b);
-  if (a.numel() == 0 || b.numel() == 0) return Tensor::Zeros({a.dim(0), b.dim(0)});
-  Tensor y = Tensor::Empty({a.dim(0), b.dim(0)});
-  ProductJob job;
-  job.rows = a.dim(0);
-  switch (KindOf(a, b, precision)) {
-    case Kind::kFloat:
-      RunFloat(a, b, job);
-      break;
-    case Kind::kBf16:
-      RunBf16(a, b, job);
-      break;
-    case Kind::kInteger:
-      RunInteger(a, b, job);
-      break;
-  }
-  job.weights[0].outputs = b.dim(0);
-  job.weights[0].y = y.mutable_data<float>().data();
-  RunProductJob(job);
+  Tensor y;
+  Multiply(a, {&b, 1}, precision, {&y, 1});
   return y;
+}
+
+std::vector<Tensor> Products(const Tensor& a, std::span<const Tensor> weights, ProductPrecision precision) {
+  std::vector<Tensor> results(weights.size());
+  Multiply(a, weights, precision, results);
+  return results;
 }
 
 }  // namespace tessera::kernels

@@ -5,12 +5,15 @@
 //
 // Any other product is one of these with views: A B = Product(A, B.Transpose(0, 1)).
 
+#include <span>
+#include <vector>
+
 #include "tessera/core/tensor.h"
 
 namespace tessera::kernels {
 
 enum class ProductPrecision : uint8_t {
-  kFast,   // against block formats, a is rounded to 8 bits a block of 32 where the live kernels multiply integers
+  kFast,   // a is rounded to what the live kernels multiply b by: 8 bits a block of 32 for block formats, bf16 for bf16
   kExact,  // a keeps its bits; a block format is multiplied by the f32 values that it stands for
 };
 
@@ -24,6 +27,11 @@ enum class ProductPrecision : uint8_t {
 // product of pairs, which flushes subnormal numbers to zero. A block of a that holds an infinity or NaN makes its row
 // NaN when rounded to 8 bits.
 Tensor Product(const Tensor& a, const Tensor& b, ProductPrecision precision = ProductPrecision::kFast);
+
+// The products of one a [M, K] with several weights, bit for bit what Product gives for each. a is rounded and arranged
+// once for all of them, and threads share the work of all: what a transformer's query, key and value need.
+std::vector<Tensor> Products(const Tensor& a, std::span<const Tensor> weights,
+                             ProductPrecision precision = ProductPrecision::kFast);
 
 namespace reference {
 // The definition in double, from operands of any dtype; f64 [M, N].

@@ -24,9 +24,10 @@ GroupedAttention::GroupedAttention(const Scope& s, const GroupedAttentionShape& 
 
 Tensor GroupedAttention::operator()(const Tensor& x, const LayerContext& context) const {
   const int64_t T = x.dim(0), H = shape_.heads, G = shape_.kv_heads, D = shape_.head_dim;
-  const Tensor q = rope_.Turn(ops::Reshape(q_(x), {T, H, D}), context.rotary);
-  const Tensor k = rope_.Turn(ops::Reshape(k_(x), {T, G, D}), context.rotary);
-  const Tensor v = ops::Reshape(v_(x), {T, G, D});
+  const auto [xq, xk, xv] = Linear::Each(x, {&q_, &k_, &v_});
+  const Tensor q = rope_.Turn(ops::Reshape(xq, {T, H, D}), context.rotary);
+  const Tensor k = rope_.Turn(ops::Reshape(xk, {T, G, D}), context.rotary);
+  const Tensor v = ops::Reshape(xv, {T, G, D});
   return o_(ops::Reshape(AttendInContext(q, k, v, context.pass, shape_.layer), {T, H * D}));
 }
 

@@ -1,6 +1,9 @@
 #pragma once
 // y = x Wᵀ + b as a part of a model: the tensors "weight" [out, in] and, if asked for, "bias" [out] of its scope.
 
+#include <algorithm>
+#include <array>
+
 #include "tessera/nn/parameters.h"
 
 namespace tessera::nn {
@@ -18,6 +21,18 @@ class Linear {
   }
   Tensor operator()(const Tensor& x) const {  // [..., in] -> [..., out]
     return ops::Linear(x, *weight_, ops::LinearOptions{.bias = bias_ ? *bias_ : Tensor(), .precision = precision_});
+  }
+
+  // The results of several layers of one x, sooner than one after the other.
+  template <size_t N>
+  static std::array<Tensor, N> Each(const Tensor& x, const Linear* const (&layers)[N]) {
+    std::array<ops::LinearPart, N> parts;
+    for (size_t i = 0; i < N; ++i)
+      parts[i] = {.weight = *layers[i]->weight_, .bias = layers[i]->bias_ ? *layers[i]->bias_ : Tensor()};
+    const std::vector<Tensor> results = ops::LinearEach(x, parts, layers[0]->precision_);
+    std::array<Tensor, N> each;
+    std::copy(results.begin(), results.end(), each.begin());
+    return each;
   }
 
  private:

@@ -18,7 +18,10 @@ class SwiGlu {
         up_(s / "up_proj", {.in = shape.in, .out = shape.hidden, .bias = shape.bias}),
         down_(s / "down_proj", {.in = shape.hidden, .out = shape.in, .bias = shape.bias}) {}
 
-  Tensor operator()(const Tensor& x) const { return down_(ops::SiluMul(gate_(x), up_(x))); }  // [T, C] -> [T, C]
+  Tensor operator()(const Tensor& x) const {  // [T, C] -> [T, C]
+    const auto [gate, up] = Linear::Each(x, {&gate_, &up_});
+    return down_(ops::SiluMul(gate, up));
+  }
 
  private:
   Linear gate_, up_, down_;

@@ -49,7 +49,7 @@ Tensor SumRows(const Tensor& y) {
 
 // dy W [rows, K] for a weight [N, K] of any kind. Of a block format only `kChunk` rows at a time are ever in f32.
 Tensor TimesWeight(const Tensor& dy, const Tensor& weight) {
-  if (IsPlain(weight)) return Product(dy, weight.Transpose(0, 1));
+  if (IsPlain(weight)) return Product(dy, weight.Transpose(0, 1), ProductPrecision::kExact);
   constexpr int64_t kChunk = 256;
   const int64_t outputs = weight.dim(0), inputs = weight.dim(1);
   Tensor dx = Tensor::Zeros({dy.dim(0), inputs});
@@ -63,6 +63,10 @@ Tensor TimesWeight(const Tensor& dy, const Tensor& weight) {
     for (size_t i = 0; i < sum.size(); ++i) sum[i] += term[i];
   }
   return dx;
+}
+
+ProductPrecision KernelPrecision(LinearPrecision precision) {
+  return precision == LinearPrecision::kExact ? ProductPrecision::kExact : ProductPrecision::kFast;
 }
 
 void Check(const Tensor& x, const Tensor& weight, const Tensor& bias) {
@@ -85,10 +89,8 @@ Tensor Linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
 Tensor Linear(const Tensor& x, const Tensor& weight, const LinearOptions& options) {
   const Tensor& bias = options.bias;
   Check(x, weight, bias);
-  const ProductPrecision precision =
-      options.precision == LinearPrecision::kExact ? ProductPrecision::kExact : ProductPrecision::kFast;
   const Tensor rows = AsMatrix(Detach(x)), w = Detach(weight);
-  Tensor y = Product(rows, w, precision);
+  Tensor y = Product(rows, w, KernelPrecision(options.precision));
   if (bias) AddBias(y, bias);
   y = y.To(x.dtype()).Reshape(x.shape().With(-1, weight.dim(0)));
   if (!Tracked(x) && !Tracked(weight) && !(bias && Tracked(bias))) return y;
@@ -103,7 +105,7 @@ Tensor Linear(const Tensor& x, const Tensor& weight, const LinearOptions& option
         const Tensor dy = AsMatrix(gradient);
         std::vector<Tensor> result(bias ? 3 : 2);
         if (wants_x) result[0] = TimesWeight(dy, w).To(rows.dtype()).Reshape(gradient.shape().With(-1, w.dim(1)));
-        if (wants_weight) result[1] = Product(dy.Transpose(0, 1), rows.Transpose(0, 1)).To(w.dtype());
+        if (wants_weight) result[1] = Product(dy.Transpose(0, 1), rows.Transpose(0, 1), ProductPrecision::kExact).To(w.dtype());
         if (bias) result[2] = SumRows(dy).To(bias.dtype());
         return result;
       },
@@ -120,10 +122,31 @@ Tensor Linear(const Tensor& x, const Tensor& weight, const LinearOptions& option
           dy.dtype() == DType::kF64 ? sum_as(double{}) : sum_as(float{});
         };
         if (tangents[0]) add(Product(AsMatrix(tangents[0]), w, ProductPrecision::kExact));
-        if (tangents[1]) add(Product(rows, tangents[1]));
+        if (tangents[1]) add(Product(rows, tangents[1], ProductPrecision::kExact));
         if (bias && tangents[2]) AddBias(dy, tangents[2]);
         return dy.To(y.dtype()).Reshape(y.shape());
       });
+}
+
+std::vector<Tensor> LinearEach(const Tensor& x, std::span<const LinearPart> parts, LinearPrecision precision) {
+  std::vector<Tensor> weights, results;
+  bool tracked = Tracked(x);
+  for (const LinearPart& part : parts) {
+    Check(x, part.weight, part.bias);
+    tracked = tracked || Tracked(part.weight) || (part.bias && Tracked(part.bias));
+    weights.push_back(part.weight);
+  }
+  if (tracked) {
+    for (const LinearPart& part : parts)
+      results.push_back(Linear(x, part.weight, {.bias = part.bias, .precision = precision}));
+    return results;
+  }
+  results = kernels::Products(AsMatrix(x), weights, KernelPrecision(precision));
+  for (size_t i = 0; i < parts.size(); ++i) {
+    if (parts[i].bias) AddBias(results[i], parts[i].bias);
+    results[i] = results[i].To(x.dtype()).Reshape(x.shape().With(-1, parts[i].weight.dim(0)));
+  }
+  return results;
 }
 
 Tensor PackWeight(const Tensor& weight) { return kernels::PackWeight(Detach(weight)); }

@@ -1,6 +1,9 @@
 #pragma once
 // The product of activations with a weight matrix: nearly all the arithmetic of a transformer.
 
+#include <span>
+#include <vector>
+
 #include "tessera/core/tensor.h"
 
 namespace tessera::ops {
@@ -14,7 +17,8 @@ namespace tessera::ops {
 //
 // Sums run in f32 in a fixed order over K that depends neither on the number of rows nor on threads: row t alone gives
 // the same bits as row t among five hundred. With block formats x is rounded to 8 bits a block of 32 (q8_0) where the
-// live kernels multiply integers; `LinearPrecision::kExact` keeps it in f32.
+// live kernels multiply integers, and with a bf16 weight to bf16 where they multiply pairs of it;
+// `LinearPrecision::kExact` keeps it in f32.
 // Derivatives in x, weight (plain dtypes) and bias. Throws Error if the shapes disagree; names the argument.
 Tensor Linear(const Tensor& x, const Tensor& weight, const Tensor& bias = {});
 
@@ -24,6 +28,13 @@ struct LinearOptions {
   LinearPrecision precision = LinearPrecision::kFast;
 };
 Tensor Linear(const Tensor& x, const Tensor& weight, const LinearOptions& options);
+
+// Several layers of one x, bit for bit what Linear gives for each: x is arranged once and threads share all the work.
+struct LinearPart {
+  Tensor weight, bias = {};
+};
+std::vector<Tensor> LinearEach(const Tensor& x, std::span<const LinearPart> parts,
+                               LinearPrecision precision = LinearPrecision::kFast);
 
 // The weight [N, K] in the order that Linear reads fastest on the live instruction set; shape and meaning stay. Only
 // Linear, Embedding and UnpackWeight understand the result; it has no derivative. A weight with no better order comes

@@ -60,6 +60,9 @@ Tensor Rounded(const Tensor& x) {
   return rounded;
 }
 
+// Whether Product rounds an f32 x to bf16 for a bf16 weight.
+bool MultipliesPairs(Isa isa) { return isa == Isa::kAvx512Bf16; }
+
 TEST(Product, OfFloatsIsTheTextbooks) {
   for (const DType a_dtype : FloatDTypes()) {
     for (const DType b_dtype : FloatDTypes()) {
@@ -69,14 +72,51 @@ TEST(Product, OfFloatsIsTheTextbooks) {
           const Tensor a = RandomMatrix(29, inputs, 1, a_dtype), b = RandomMatrix(outputs, inputs, 2, b_dtype);
           const Tensor packed = PackWeight(b);
           const Expected expected(a, b), first(a.Slice(0, 0, 1), b);
+          const ProductPrecision exact = ProductPrecision::kExact;
           ForEachIsa([&](Isa) {
-            ExpectNear(Product(a, packed), expected, static_cast<double>(inputs) + 1);
-            ExpectNear(Product(a.Slice(0, 0, 1), packed), first, static_cast<double>(inputs) + 1);
+            ExpectNear(Product(a, packed, exact), expected, static_cast<double>(inputs) + 1);
+            ExpectNear(Product(a.Slice(0, 0, 1), packed, exact), first, static_cast<double>(inputs) + 1);
           });
         }
       }
     }
   }
+}
+
+TEST(Product, OfAnyFloatsWithBf16WeightsRoundsThemToBf16WherePairsAreMultiplied) {
+  for (const DType dtype : FloatDTypes()) {
+    const Tensor a = RandomMatrix(29, 401, 1, dtype), b = RandomMatrix(17, 401, 2, DType::kBF16);
+    const Tensor strided = RandomMatrix(401, 29, 1, dtype).Transpose(0, 1);
+    for (const Tensor& x : {a, strided}) {
+      const Expected as_it_is(x.Contiguous(), b), rounded(x.To(DType::kBF16).Contiguous(), b);
+      ForEachIsa([&](Isa isa) {
+        const bool rounds = dtype == DType::kF32 && MultipliesPairs(isa);
+        ExpectNear(Product(x, PackWeight(b)), rounds ? rounded : as_it_is, 402);
+      });
+    }
+  }
+}
+
+TEST(Product, OfOneOperandWithSeveralWeightsIsThatOfEach) {
+  ForEachIsa([](Isa) {
+    const Tensor a = RandomMatrix(23, 512, 1);
+    std::vector<Tensor> weights = {RandomWeight(20, 512, 2, DType::kF32), Tensor::Zeros({0, 512})};
+    for (const DType dtype : BlockDTypes()) {
+      weights.push_back(RandomWeight(33, 512, 3, dtype));
+      weights.push_back(PackWeight(RandomWeight(70, 512, 4, dtype)));
+    }
+    weights.push_back(RandomWeight(5, 512, 5, DType::kBF16));
+    for (const int64_t rows : {1, 9, 23}) {
+      const Tensor x = a.Slice(0, 0, rows);
+      const std::vector<Tensor> each = Products(x, weights);
+      ASSERT_EQ(each.size(), weights.size());
+      for (size_t i = 0; i < weights.size(); ++i) {
+        const Tensor alone = Product(x, weights[i]);
+        ASSERT_EQ(each[i].shape(), alone.shape());
+        EXPECT_EQ(std::memcmp(each[i].raw(), alone.raw(), static_cast<size_t>(alone.bytes())), 0) << "weight " << i;
+      }
+    }
+  });
 }
 
 TEST(Product, OfBlockFormatsIsTheTextbooksWithRoundedActivations) {

@@ -51,6 +51,20 @@ void ExpectDerivativesAgree(const std::function<Tensor(std::vector<Tensor>)>& op
   EXPECT_NEAR(by_vjp, by_difference, 1e-6 * (1 + std::abs(by_jvp)));
 }
 
+TEST(LinearEach, IsLinearOfEachPartWithItsGradients) {
+  const Tensor x = RandomTensor({3, 2, 8}, 1), w = RandomTensor({5, 8}, 2), b = RandomTensor({5}, 3);
+  const Tensor u = RandomTensor({4, 8}, 4);
+  const auto both = [](const std::vector<Tensor>& in) {
+    return LinearEach(in[0], std::vector<LinearPart>{{.weight = in[1], .bias = in[2]}, {.weight = in[3]}});
+  };
+  const std::vector<Tensor> plain = both({x, w, b, u});
+  EXPECT_TRUE(std::ranges::equal(plain[0].data<double>(), Linear(x, w, b).data<double>()));
+  EXPECT_TRUE(std::ranges::equal(plain[1].data<double>(), Linear(x, u).data<double>()));
+  EXPECT_EQ(plain[0].shape(), (Shape{3, 2, 5}));
+  for (const size_t part : {0, 1})
+    ExpectDerivativesAgree([&](std::vector<Tensor> in) { return both(in)[part]; }, {x, w, b, u});
+}
+
 TEST(Linear, AddsTheBiasToEveryRow) {
   const Tensor x = Tensor::From<float>({1, 2, 3, 4}, {2, 2});
   const Tensor w = Tensor::From<float>({1, 0, 0, 1, 1, 1}, {3, 2});

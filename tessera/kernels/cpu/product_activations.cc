@@ -102,19 +102,27 @@ void GroupFloatRows(const Tensor& x, int max_rows, std::byte* out) {
 
 void GroupBf16Rows(const Tensor& x, int max_rows, std::byte* out) {
   const int64_t inputs = x.dim(1), pairs = (inputs + 1) / 2, stride = x.stride(1);
+  const bool as_it_lies = x.dtype() == DType::kBF16 && stride == 1 && inputs % 2 == 0;
   ForEachGroup(x, max_rows, [&](int64_t row, int rows) {
     const std::byte* pointers[kMostRows];
     BFloat16* scratch = nullptr;
-    if (stride != 1 || inputs % 2 != 0)
-      scratch = reinterpret_cast<BFloat16*>(ThreadScratch(Scratch::kConverted, rows * pairs * 4));
+    float* floats = nullptr;
+    if (!as_it_lies) {
+      scratch = reinterpret_cast<BFloat16*>(ThreadScratch(Scratch::kConverted, rows * pairs * 4 + inputs * 4));
+      floats = reinterpret_cast<float*>(scratch + rows * pairs * 2);
+    }
     for (int r = 0; r < rows; ++r) {
-      const BFloat16* from = reinterpret_cast<const BFloat16*>(x.raw()) + (row + r) * x.stride(0);
-      pointers[r] = reinterpret_cast<const std::byte*>(from);
-      if (scratch == nullptr) continue;
+      const std::byte* from = x.raw() + (row + r) * x.stride(0) * Info(x.dtype()).block_bytes;
+      pointers[r] = from;
+      if (as_it_lies) continue;
       BFloat16* copy = scratch + r * pairs * 2;
-      for (int64_t k = 0; k < inputs; ++k) copy[k] = from[k * stride];
-      if (inputs % 2 != 0) copy[inputs] = BFloat16();
       pointers[r] = reinterpret_cast<const std::byte*>(copy);
+      if (x.dtype() == DType::kF32) {
+        LiveBf16Kernels()->narrow(RowAsFloat(x, row + r, floats), inputs, reinterpret_cast<uint16_t*>(copy));
+      } else {
+        for (int64_t k = 0; k < inputs; ++k) copy[k] = reinterpret_cast<const BFloat16*>(from)[k * stride];
+      }
+      if (inputs % 2 != 0) copy[inputs] = BFloat16();
     }
     TransposeWords(pointers, rows, pairs, out + row * pairs * 4);
   });

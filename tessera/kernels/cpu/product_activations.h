@@ -11,7 +11,7 @@ const float* RowAsFloat(const Tensor& x, int64_t row, float* scratch);
 
 // Groups of at most max_rows rows, f32 [K][R]: M · K · 4 bytes.
 void GroupFloatRows(const Tensor& x, int max_rows, std::byte* out);
-// The same for bf16 x: pairs [(K + 1) / 2][R][2].
+// The same in bf16, of x in bf16 or f32 (rounded): pairs [(K + 1) / 2][R][2].
 void GroupBf16Rows(const Tensor& x, int max_rows, std::byte* out);
 // XBlocks of the format: M · K / 32 · XBlockBytes(format) bytes.
 void GroupQuantizedRows(const Tensor& x, const IntegerKernels& kernels, const PanelFormat& format, std::byte* out);

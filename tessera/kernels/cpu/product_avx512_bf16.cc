@@ -34,11 +34,21 @@ void MultiplyBf16(const MicroArgs& a) {
   y.Store(a);
 }
 
+void NarrowToBf16(const float* values, int64_t count, uint16_t* out) {
+  for (int64_t i = 0; i < count; i += 16) {
+    const int rest = static_cast<int>(count - i < 16 ? count - i : 16);
+    const __mmask16 lanes = static_cast<__mmask16>((1u << rest) - 1);
+    const __m512 x = _mm512_maskz_loadu_ps(lanes, values + i);
+    _mm256_mask_storeu_epi16(out + i, lanes, reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(x)));
+  }
+}
+
 template <int... R>
 Bf16Kernels MakeBf16Kernels(std::integer_sequence<int, R...>) {
   Bf16Kernels table;
   table.max_rows = sizeof...(R);
   ((table.multiply[R] = MultiplyBf16<R + 1>), ...);
+  table.narrow = NarrowToBf16;
   return table;
 }
 

@@ -4,44 +4,48 @@
 #include <array>
 #include <memory>
 #include <new>
+#include <vector>
 
 #include "tessera/core/thread_pool.h"
 
 namespace tessera::kernels {
 namespace {
 
-// Panels whose tiles are kept at once: x is read from memory once for all of them. 16 · 20 KB fit a core's L2.
-constexpr int64_t kPanelBatch = 16;
+// Panels whose tiles are kept at once: x is read from memory once for all of them. Together they take half of a core's
+// L2 at most.
+constexpr int64_t kPanelBatch = 16, kTileBytes = int64_t{512} << 10;
 
 // A stretch of panels of one weight times a stretch of row groups.
 struct Piece {
-  const JobWeight* weight;
+  const ProductJob* job;
   int64_t panel_begin, panel_end, group_begin, group_end;
 };
 
-void RunPiece(const ProductJob& job, const Piece& piece) {
-  const JobWeight& weight = *piece.weight;
+int64_t Groups(const ProductJob& job) { return (job.rows + job.max_rows - 1) / job.max_rows; }
+
+void RunPiece(const Piece& piece) {
+  const ProductJob& job = *piece.job;
   const int64_t tile_bytes = job.chunk * job.w_unit_bytes;
-  std::byte* tiles =
-      ThreadScratch(Scratch::kTile, std::min(kPanelBatch, piece.panel_end - piece.panel_begin) * tile_bytes);
+  const int64_t batch = std::clamp<int64_t>(tile_bytes == 0 ? kPanelBatch : kTileBytes / tile_bytes, 1, kPanelBatch);
+  std::byte* tiles = ThreadScratch(Scratch::kTile, std::min(batch, piece.panel_end - piece.panel_begin) * tile_bytes);
   std::array<const std::byte*, kPanelBatch> panels;
-  for (int64_t p0 = piece.panel_begin; p0 < piece.panel_end; p0 += kPanelBatch) {
-    const int64_t p1 = std::min(piece.panel_end, p0 + kPanelBatch);
+  for (int64_t p0 = piece.panel_begin; p0 < piece.panel_end; p0 += batch) {
+    const int64_t p1 = std::min(piece.panel_end, p0 + batch);
     for (int64_t begin = 0; begin < job.units; begin += job.chunk) {
       const int64_t end = std::min(job.units, begin + job.chunk);
-      for (int64_t p = p0; p < p1; ++p) panels[p - p0] = weight.panel(p, begin, end, tiles + (p - p0) * tile_bytes);
+      for (int64_t p = p0; p < p1; ++p) panels[p - p0] = job.panel(p, begin, end, tiles + (p - p0) * tile_bytes);
       for (int64_t g = piece.group_begin; g < piece.group_end; ++g) {
         const int64_t row = g * job.max_rows, rows = std::min<int64_t>(job.max_rows, job.rows - row);
         MicroArgs args;
         args.units = end - begin;
         args.x = job.x + (row * job.units + begin * rows) * job.x_unit_bytes;
-        args.y_stride = weight.outputs;
+        args.y_stride = job.outputs;
         args.first = begin == 0;
         for (int64_t p = p0; p < p1; ++p) {
           args.w = panels[p - p0];
-          args.y = weight.y + row * weight.outputs + p * kPanelRows;
-          args.columns = static_cast<int>(std::min<int64_t>(kPanelRows, weight.outputs - p * kPanelRows));
-          weight.kernels[rows - 1](args);
+          args.y = job.y + row * job.outputs + p * kPanelRows;
+          args.columns = static_cast<int>(std::min<int64_t>(kPanelRows, job.outputs - p * kPanelRows));
+          job.kernels[rows - 1](args);
         }
       }
     }
@@ -49,22 +53,23 @@ void RunPiece(const ProductJob& job, const Piece& piece) {
 }
 
 // Pieces of about equal work: few enough to be cheap, enough that threads which are held up do not hold up the rest.
-std::vector<Piece> Cut(const ProductJob& job) {
-  const int64_t groups = (job.rows + job.max_rows - 1) / job.max_rows;
-  int64_t all_panels = 0;
-  for (const JobWeight& weight : job.weights) all_panels += PanelCount(weight.outputs);
+std::vector<Piece> Cut(std::span<const ProductJob> jobs) {
+  int64_t all_work = 0;  // in panels times groups
+  for (const ProductJob& job : jobs) all_work += PanelCount(job.outputs) * Groups(job);
   const int64_t wanted = ThreadCount() == 1 ? 1 : 4 * ThreadCount();
-  const int64_t panels_each =
-      std::clamp<int64_t>((all_panels + wanted - 1) / wanted, 1, groups == 1 ? all_panels : 2 * kPanelBatch);
-  const int64_t pieces_by_panels = (all_panels + panels_each - 1) / panels_each;
-  const int64_t row_cuts = std::clamp<int64_t>(wanted / std::max<int64_t>(pieces_by_panels, 1), 1, groups);
-  const int64_t groups_each = (groups + row_cuts - 1) / row_cuts;
+  const int64_t work_each = std::max<int64_t>(1, (all_work + wanted - 1) / wanted);
   std::vector<Piece> pieces;
-  for (const JobWeight& weight : job.weights) {
-    const int64_t panels = PanelCount(weight.outputs);
+  for (const ProductJob& job : jobs) {
+    const int64_t panels = PanelCount(job.outputs), groups = Groups(job);
+    const int64_t most = groups == 1 ? panels : 2 * kPanelBatch;
+    const int64_t panels_each = std::clamp<int64_t>((work_each + groups - 1) / groups, 1, most);
+    const int64_t pieces_by_panels = (panels + panels_each - 1) / panels_each;
+    const int64_t own_wanted = std::max<int64_t>(1, (panels * groups + work_each / 2) / work_each);
+    const int64_t row_cuts = std::clamp<int64_t>(own_wanted / pieces_by_panels, 1, groups);
+    const int64_t groups_each = (groups + row_cuts - 1) / row_cuts;
     for (int64_t p = 0; p < panels; p += panels_each) {
       for (int64_t g = 0; g < groups; g += groups_each)
-        pieces.push_back({&weight, p, std::min(panels, p + panels_each), g, std::min(groups, g + groups_each)});
+        pieces.push_back({&job, p, std::min(panels, p + panels_each), g, std::min(groups, g + groups_each)});
     }
   }
   return pieces;
@@ -72,9 +77,9 @@ std::vector<Piece> Cut(const ProductJob& job) {
 
 }  // namespace
 
-void RunProductJob(const ProductJob& job) {
-  const std::vector<Piece> pieces = Cut(job);
-  ParallelFor(static_cast<int64_t>(pieces.size()), [&](int64_t i) { RunPiece(job, pieces[static_cast<size_t>(i)]); });
+void RunProductJobs(std::span<const ProductJob> jobs) {
+  const std::vector<Piece> pieces = Cut(jobs);
+  ParallelFor(static_cast<int64_t>(pieces.size()), [&](int64_t i) { RunPiece(pieces[static_cast<size_t>(i)]); });
 }
 
 std::byte* ThreadScratch(Scratch purpose, int64_t bytes) {

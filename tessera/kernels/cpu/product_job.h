@@ -1,16 +1,25 @@
 #pragma once
-// How a product is cut into calls of the inner loops, and those into pieces for threads.
+// How products are cut into calls of the inner loops, and those into pieces for threads.
 
 #include <cstdint>
 #include <functional>
-#include <vector>
+#include <span>
 
 #include "tessera/kernels/cpu/product_kernels.h"
 
 namespace tessera::kernels {
 
-// One weight of a job. All weights of a job share K and the kind of product, so that they share x.
-struct JobWeight {
+// y = x wᵀ with everything as the inner loops want it. Several products, of the same x or of others, make one job: their
+// pieces go to the threads together.
+struct ProductJob {
+  int64_t rows = 0;
+  int64_t units = 0;             // of K
+  int64_t chunk = 0;             // units that a piece works on at a time
+  int max_rows = 0;              // of one kernel call
+  int64_t x_unit_bytes = 0;      // of one row
+  int64_t w_unit_bytes = 0;      // of one panel in `scratch`; 0: panels are read where they lie
+  const std::byte* x = nullptr;  // groups of max_rows rows (the last one smaller), one after the other
+
   int64_t outputs = 0;
   float* y = nullptr;                    // [rows, outputs]
   const MicroKernel* kernels = nullptr;  // [R - 1]
@@ -19,19 +28,7 @@ struct JobWeight {
   std::function<const std::byte*(int64_t panel, int64_t begin, int64_t end, std::byte* scratch)> panel;
 };
 
-struct ProductJob {
-  int64_t rows = 0;
-  int64_t units = 0;             // of K
-  int64_t chunk = 0;             // units that a piece works on at a time, so that its operands stay in the caches
-  int max_rows = 0;              // of one kernel call
-  int64_t x_unit_bytes = 0;      // of one row
-  int64_t w_unit_bytes = 0;      // of one panel in `scratch`
-  const std::byte* x = nullptr;  // groups of max_rows rows (the last one smaller), one after the other
-  std::vector<JobWeight> weights;
-};
-
-// y = x wᵀ for every weight.
-void RunProductJob(const ProductJob& job);
+void RunProductJobs(std::span<const ProductJob> jobs);
 
 // Memory that a thread keeps for its next product; grows as needed. Each purpose has a buffer of its own.
 enum class Scratch { kActivations, kConverted, kTile, kPacked };

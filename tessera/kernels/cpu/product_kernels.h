@@ -54,6 +54,7 @@ struct FloatKernels {
 struct Bf16Kernels {
   int max_rows = 0;
   std::array<MicroKernel, kMostRows> multiply{};
+  void (*narrow)(const float* values, int64_t count, uint16_t* out) = nullptr;  // to nearest even; subnormals to zero
 };
 
 struct IntegerFormatKernels {
