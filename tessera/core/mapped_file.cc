@@ -149,6 +149,17 @@ void MappedFile::RequireIntact() const {
           path_);
 }
 
+void ReleaseMappedPages(std::span<const std::byte> bytes) {
+  const std::lock_guard lock(slots_mutex);  // so that the mapping stays while its pages go
+  const auto first = reinterpret_cast<uintptr_t>(bytes.data());
+  const Slot* slot = SlotOf(first);
+  if (slot == nullptr || first + bytes.size() > slot->end.load(std::memory_order_relaxed)) return;
+  // Whole pages only: what lies beside them may still be needed.
+  const uintptr_t page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
+  const uintptr_t begin = (first + page - 1) / page * page, end = (first + bytes.size()) / page * page;
+  if (begin < end) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
+}
+
 void RequireMappingsIntact() {
   if (!any_broken.load(std::memory_order_acquire)) return;
   const std::lock_guard lock(slots_mutex);

@@ -54,6 +54,10 @@ class MappedFile {
 // after every pass over its weights.
 void RequireMappingsIntact();
 
+// Says that these bytes will not be read again soon: the memory of those that lie in a mapping of ours goes back to the
+// system (and comes back from the file when they are touched after all). Bytes of anything else are left alone.
+void ReleaseMappedPages(std::span<const std::byte> bytes);
+
 // The bytes of a small file (a config, a tokenizer), read at once.
 // Throws Error if the file is absent or unreadable, is not a regular file, or has more than `max_bytes` bytes.
 std::string ReadFile(const std::filesystem::path& path, int64_t max_bytes);

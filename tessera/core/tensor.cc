@@ -3,18 +3,11 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
-#include <new>
+
+#include "tessera/core/storage.h"
 
 namespace tessera {
 namespace {
-
-// Cache lines and AVX-512 registers are 64 bytes.
-constexpr std::align_val_t kAlignment{64};
-
-std::shared_ptr<std::byte> Allocate(int64_t bytes) {
-  auto* data = static_cast<std::byte*>(::operator new(static_cast<size_t>(bytes > 0 ? bytes : 1), kAlignment));
-  return {data, [](std::byte* p) { ::operator delete(p, kAlignment); }};
-}
 
 // Calls body(T{}) with the plain type of `dtype`.
 template <typename Body>
@@ -88,7 +81,7 @@ void Tensor::SetContiguous(const Shape& shape, DType dtype) {
 Tensor Tensor::Empty(const Shape& shape, DType dtype) {
   Tensor tensor;
   tensor.SetContiguous(shape, dtype);
-  const auto storage = Allocate(BytesFor(dtype, shape.numel()));
+  const auto storage = AllocateStorage(BytesFor(dtype, shape.numel()));
   tensor.data_ = storage.get();
   tensor.storage_ = storage;
   tensor.writable_ = true;

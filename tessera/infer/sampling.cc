@@ -1,6 +1,7 @@
 #include "tessera/infer/sampling.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <numeric>
@@ -49,16 +50,29 @@ bool ChangesLogits(const SamplingOptions& o) {
   return !o.logit_bias.empty() || o.repetition_penalty != 1 || o.presence_penalty != 0 || o.frequency_penalty != 0;
 }
 
-// The largest logit; the lowest id on a tie. Throws if there is none.
+// The largest logit; the lowest id on a tie. Throws if there is none. Every answered token reads the whole vocabulary
+// here, so the loop has no branch: sixteen running maxima, and whether anything was not a number.
 int32_t Largest(std::span<const float> z) {
-  size_t best = 0;
-  for (size_t i = 0; i < z.size(); ++i) {
-    Require(!std::isnan(z[i]), "sampling: the logit of token {} is not a number; the weights or the input are damaged",
-            i);
-    if (z[i] > z[best]) best = i;
+  constexpr size_t kLanes = 16;
+  std::array<float, kLanes> lanes;
+  std::array<int32_t, kLanes> nans = {};
+  lanes.fill(kNegInf);
+  const auto look = [&](size_t lane, float value) {
+    lanes[lane] = value > lanes[lane] ? value : lanes[lane];
+    nans[lane] |= value != value;
+  };
+  size_t i = 0;
+  for (; i + kLanes <= z.size(); i += kLanes) {
+    for (size_t lane = 0; lane < kLanes; ++lane) look(lane, z[i + lane]);
   }
-  Require(!z.empty() && z[best] != kNegInf, "sampling: no token is allowed (all {} logits are -inf)", z.size());
-  return static_cast<int32_t>(best);
+  for (; i < z.size(); ++i) look(i % kLanes, z[i]);
+  if (std::ranges::any_of(nans, [](int32_t nan) { return nan != 0; })) {
+    const auto nan = std::ranges::find_if(z, [](float value) { return std::isnan(value); });
+    Fail("sampling: the logit of token {} is not a number; the weights or the input are damaged", nan - z.begin());
+  }
+  const float largest = *std::ranges::max_element(lanes);
+  Require(largest != kNegInf, "sampling: no token is allowed (all {} logits are -inf)", z.size());
+  return static_cast<int32_t>(std::ranges::find(z, largest) - z.begin());
 }
 
 void Normalise(std::vector<Candidate>& candidates) {

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <memory>
-#include <new>
 #include <vector>
 
 #include "tessera/core/thread_pool.h"
@@ -47,13 +45,11 @@ void PackFloatPanel(const Tensor& weight, int64_t panel, int64_t begin, int64_t 
 }
 
 void PackIntegerPanel(const Tensor& weight, int64_t panel, int64_t begin, int64_t end, uint8_t* out) {
-  std::memset(out, 0, static_cast<size_t>(PanelFormatOf(weight.dtype()).panel_bytes(end - begin)));
   const int64_t row_bytes = BytesFor(weight.dtype(), weight.dim(1));
-  for (int lane = 0; lane < LanesOf(weight, panel); ++lane) {
-    const std::byte* row = weight.raw() + (panel * kPanelRows + lane) * row_bytes;
-    for (int64_t i = begin; i < end; ++i)
-      PutRecord(weight.dtype(), ReadRowRecord(weight.dtype(), row, i), out, i - begin, lane);
-  }
+  PanelSource rows = {};
+  for (int lane = 0; lane < LanesOf(weight, panel); ++lane)
+    rows[static_cast<size_t>(lane)] = weight.raw() + (panel * kPanelRows + lane) * row_bytes;
+  PackRecords(weight.dtype(), rows, begin, end, out);
 }
 
 // Row `row` of a packed weight as PackWeight found it.
@@ -72,12 +68,6 @@ void UnpackRow(const Tensor& packed, int64_t row, std::byte* out) {
     std::memcpy(out + k * size, panel + FloatPlace(dtype, k, lane) * size, static_cast<size_t>(size));
 }
 
-std::shared_ptr<std::byte> AlignedBytes(int64_t bytes) {
-  constexpr std::align_val_t kAlignment{64};
-  auto* data = static_cast<std::byte*>(::operator new(static_cast<size_t>(bytes), kAlignment));
-  return {data, [](std::byte* p) { ::operator delete(p, kAlignment); }};
-}
-
 }  // namespace
 
 void PackPanel(const Tensor& weight, int64_t panel, int64_t begin, int64_t end, std::byte* out) {
@@ -89,13 +79,14 @@ void PackPanel(const Tensor& weight, int64_t panel, int64_t begin, int64_t end, 
     PackFloatPanel(weight, panel, begin, end, reinterpret_cast<uint16_t*>(out));
 }
 
-Tensor PackWeight(const Tensor& weight) {
+Tensor PackWeight(const Tensor& weight, StorageArena* arena) {
   Require(weight.rank() == 2, "pack: a weight has two axes, not shape {}", weight.shape());
   if (weight.packed() || !(HasIntegerPanels(weight.dtype()) || HasFloatPanels(weight.dtype()))) return weight;
   const int64_t inputs = weight.dim(1), panels = PanelCount(weight.dim(0));
   const int64_t panel_bytes = PanelBytes(weight.dtype(), inputs);
   if (panels * panel_bytes == 0) return weight;
-  const auto storage = AlignedBytes(panels * panel_bytes);
+  const int64_t bytes = panels * panel_bytes;
+  const auto storage = arena != nullptr ? arena->Take(bytes) : AllocateStorage(bytes);
   const int64_t units = HasIntegerPanels(weight.dtype()) ? inputs / kBlockValues : inputs;
   ParallelFor(panels, [&](int64_t p) { PackPanel(weight, p, 0, units, storage.get() + p * panel_bytes); });
   return Tensor::Packed(storage, storage.get(), panels * panel_bytes, weight.shape(), weight.dtype());

@@ -2,23 +2,13 @@
 
 #include <cstring>
 
-#include "tessera/core/error.h"
 #include "tessera/kernels/quant_blocks.h"
 
 namespace tessera::kernels {
 namespace {
 
-// The 32 codes of part `part` of a block, read and written. `part` is 0 for blocks of 32 values.
+// Writes the 32 codes of part `part` of a block; `part` is 0 for blocks of 32 values.
 
-template <typename Block>
-requires requires(Block b) {
-  b.qs[15];
-} &&(sizeof(Block::qs) == 16) void ReadNibbles(const Block& block, int, uint8_t* codes) {
-  for (int i = 0; i < 16; ++i) {
-    codes[i] = block.qs[i] & 15;
-    codes[i + 16] = block.qs[i] >> 4;
-  }
-}
 template <typename Block>
 void WriteNibbles(Block& block, int, const uint8_t* codes) {
   for (int i = 0; i < 16; ++i) block.qs[i] = static_cast<uint8_t>((codes[i] & 15) | (codes[i + 16] & 15) << 4);
@@ -26,34 +16,6 @@ void WriteNibbles(Block& block, int, const uint8_t* codes) {
 
 void SetBits(uint8_t& byte, int shift, int mask, int value) {
   byte = static_cast<uint8_t>((byte & ~(mask << shift)) | (value & mask) << shift);
-}
-
-template <typename Block>
-void ReadCodes(const Block& block, int part, uint8_t* codes) {
-  if constexpr (std::is_same_v<Block, BlockQ8_0>) {
-    for (int i = 0; i < 32; ++i) codes[i] = static_cast<uint8_t>(block.qs[i]) ^ 0x80;
-  } else if constexpr (std::is_same_v<Block, BlockQ4_K> || std::is_same_v<Block, BlockQ5_K>) {
-    for (int i = 0; i < 32; ++i) codes[i] = (block.qs[part / 2 * 32 + i] >> (part % 2 * 4)) & 15;
-    if constexpr (std::is_same_v<Block, BlockQ5_K>) {
-      for (int i = 0; i < 32; ++i) codes[i] |= static_cast<uint8_t>((block.qh[i] >> part & 1) << 4);
-    }
-  } else if constexpr (std::is_same_v<Block, BlockQ6_K>) {
-    const int half = part / 4, quarter = part % 4;
-    for (int i = 0; i < 32; ++i) {
-      const int low = block.ql[64 * half + quarter % 2 * 32 + i] >> (quarter / 2 * 4) & 15;
-      codes[i] = static_cast<uint8_t>(low | (block.qh[32 * half + i] >> (2 * quarter) & 3) << 4);
-    }
-  } else if constexpr (std::is_same_v<Block, BlockIQ4_XS>) {
-    for (int i = 0; i < 16; ++i) {
-      codes[i] = block.qs[16 * part + i] & 15;
-      codes[i + 16] = block.qs[16 * part + i] >> 4;
-    }
-  } else {
-    ReadNibbles(block, part, codes);
-    if constexpr (std::is_same_v<Block, BlockQ5_0> || std::is_same_v<Block, BlockQ5_1>) {
-      for (int i = 0; i < 32; ++i) codes[i] |= static_cast<uint8_t>((block.qh[i / 8] >> (i % 8) & 1) << 4);
-    }
-  }
 }
 
 template <typename Block>
@@ -80,32 +42,6 @@ void WriteCodes(Block& block, int part, const uint8_t* codes) {
       for (int i = 0; i < 32; ++i) SetBits(block.qh[i / 8], i % 8, 1, codes[i] >> 4);
     }
   }
-}
-
-template <typename Block>
-RowRecord Read(const std::byte* row, int64_t index) {
-  constexpr bool kSuper = PanelFormatOf(kDTypeOfBlock<Block>).super;
-  Block block;
-  std::memcpy(&block, row + (kSuper ? index / kSuperRecords : index) * static_cast<int64_t>(sizeof(Block)),
-              sizeof(Block));
-  const int part = kSuper ? static_cast<int>(index % kSuperRecords) : 0;
-  RowRecord record;
-  ReadCodes(block, part, record.codes);
-  record.d = block.d.bits;
-  if constexpr (requires { block.m; }) record.m = block.m.bits;
-  if constexpr (requires { block.dmin; }) {
-    record.m = block.dmin.bits;
-    const ScaleAndMin s = GetScaleAndMin(block.scales, part);
-    record.scales[0] = static_cast<uint8_t>(s.scale);
-    record.minimum = static_cast<uint8_t>(s.min);
-  } else if constexpr (std::is_same_v<Block, BlockQ6_K>) {
-    record.scales[0] = static_cast<uint8_t>(block.scales[2 * part]);
-    record.scales[1] = static_cast<uint8_t>(block.scales[2 * part + 1]);
-  } else if constexpr (std::is_same_v<Block, BlockIQ4_XS>) {
-    const int low = block.scales_l[part / 2] >> (part % 2 * 4) & 15, high = block.scales_h >> (2 * part) & 3;
-    record.scales[0] = static_cast<uint8_t>((low | high << 4) - 32);
-  }
-  return record;
 }
 
 // The inverse of GetScaleAndMin.
@@ -144,35 +80,6 @@ void Write(const RowRecord& record, std::byte* row, int64_t index) {
   std::memcpy(place, &block, sizeof(Block));
 }
 
-// body(Block{}) with the block type of a format that has integer panels.
-template <typename Body>
-auto WithBlock(DType dtype, Body&& body) {
-  switch (dtype) {
-    case DType::kQ4_0:
-      return body(BlockQ4_0{});
-    case DType::kQ4_1:
-      return body(BlockQ4_1{});
-    case DType::kQ5_0:
-      return body(BlockQ5_0{});
-    case DType::kQ5_1:
-      return body(BlockQ5_1{});
-    case DType::kQ8_0:
-      return body(BlockQ8_0{});
-    case DType::kQ4_K:
-      return body(BlockQ4_K{});
-    case DType::kQ5_K:
-      return body(BlockQ5_K{});
-    case DType::kQ6_K:
-      return body(BlockQ6_K{});
-    case DType::kIQ4_NL:
-      return body(BlockIQ4_NL{});
-    case DType::kIQ4_XS:
-      return body(BlockIQ4_XS{});
-    default:
-      Fail("packed weight: {} has no integer panels", Name(dtype));
-  }
-}
-
 // Where a record's fields lie in its panel.
 struct RecordPlace {
   int64_t d, m, scales, minimum, low, high;
@@ -198,35 +105,8 @@ RecordPlace PlaceOf(const PanelFormat& format, int64_t index) {
 
 }  // namespace
 
-RowRecord ReadRowRecord(DType dtype, const std::byte* row, int64_t index) {
-  return WithBlock(dtype, [&]<typename Block>(Block) { return Read<Block>(row, index); });
-}
-
 void WriteRowRecord(DType dtype, const RowRecord& record, std::byte* row, int64_t index) {
-  WithBlock(dtype, [&]<typename Block>(Block) { Write<Block>(record, row, index); });
-}
-
-void PutRecord(DType dtype, const RowRecord& record, uint8_t* panel, int64_t index, int lane) {
-  const PanelFormat format = PanelFormatOf(dtype);
-  const RecordPlace place = PlaceOf(format, index);
-  std::memcpy(panel + place.d + 2 * lane, &record.d, 2);
-  if (format.minimum) std::memcpy(panel + place.m + 2 * lane, &record.m, 2);
-  if (format.super) {
-    for (int p = 0; p < format.parts; ++p) panel[place.scales + 16 * p + lane] = record.scales[p];
-    if (format.minimum) panel[place.minimum + lane] = record.minimum;
-  }
-  uint8_t* low = panel + place.low;
-  uint8_t* high = panel + place.high;
-  for (int k = 0; k < 32; ++k) {
-    const int group = k / 4, byte = 4 * lane + k % 4, code = record.codes[k];
-    if (format.low_bits == 8)
-      low[64 * group + byte] = record.codes[k];
-    else
-      low[64 * (group % 4) + byte] |= static_cast<uint8_t>((code & 15) << (group / 4 * 4));
-    if (format.high_bits == 1) high[8 * group + byte / 8] |= static_cast<uint8_t>((code >> 4 & 1) << (byte % 8));
-    if (format.high_bits == 2)
-      high[64 * (group / 4) + byte] |= static_cast<uint8_t>((code >> 4 & 3) << (2 * (group % 4)));
-  }
+  WithIntegerBlock(dtype, [&]<typename Block>(Block) { Write<Block>(record, row, index); });
 }
 
 RowRecord GetRecord(DType dtype, const uint8_t* panel, int64_t index, int lane) {

@@ -1,7 +1,10 @@
 #pragma once
-// One row's share of a panel's record, taken from a GGUF block or put back into one. Plain loops: a weight is packed
-// once.
+// Records between GGUF's blocks, row by row, and a panel, sixteen rows side by side (kernels/panel_layout.h).
+//
+// Packing happens to every weight at every start, so it moves whole words: the four codes that a row gives to a group
+// are one word of the panel. Unpacking serves single rows and goes through plain codes.
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 
@@ -9,6 +12,13 @@
 #include "tessera/kernels/panel_layout.h"
 
 namespace tessera::kernels {
+
+// The sixteen rows of GGUF blocks that a panel is made of; null where the weight has no such row.
+using PanelSource = std::array<const std::byte*, kPanelRows>;
+
+// Records begin … end - 1 of a panel, headers included: format.panel_bytes(end - begin) bytes. Of a format with headers
+// both ends are whole super-blocks.
+void PackRecords(DType dtype, const PanelSource& rows, int64_t begin, int64_t end, uint8_t* out);
 
 // 32 values of one row.
 struct RowRecord {
@@ -18,13 +28,9 @@ struct RowRecord {
   uint8_t minimum = 0;
 };
 
-// Record `index` of a row of GGUF blocks. WriteRowRecord is its inverse, for rows whose records are written in order.
-RowRecord ReadRowRecord(DType dtype, const std::byte* row, int64_t index);
-void WriteRowRecord(DType dtype, const RowRecord& record, std::byte* row, int64_t index);
-
 // Lane `lane` of record `index` of a packed panel.
 RowRecord GetRecord(DType dtype, const uint8_t* panel, int64_t index, int lane);
-// The panel's bytes must be zero before its lanes are put.
-void PutRecord(DType dtype, const RowRecord& record, uint8_t* panel, int64_t index, int lane);
+// Makes it record `index` of a row of GGUF blocks; the row's records are written in order.
+void WriteRowRecord(DType dtype, const RowRecord& record, std::byte* row, int64_t index);
 
 }  // namespace tessera::kernels

@@ -12,6 +12,7 @@
 #include <cstdint>
 
 #include "tessera/core/dtype.h"
+#include "tessera/core/error.h"
 
 namespace tessera::kernels {
 
@@ -170,5 +171,34 @@ static_assert(sizeof(BlockQ5_1) == 24 && sizeof(BlockQ8_0) == 34 && sizeof(Block
 static_assert(sizeof(BlockQ3_K) == 110 && sizeof(BlockQ4_K) == 144 && sizeof(BlockQ5_K) == 176);
 static_assert(sizeof(BlockQ6_K) == 210 && sizeof(BlockQ8_K) == 292);
 static_assert(sizeof(BlockIQ4_NL) == 18 && sizeof(BlockIQ4_XS) == 136);
+
+// body(Block{}) with the block type of a format that integer products know. Throws Error for another.
+template <typename Body>
+auto WithIntegerBlock(DType dtype, Body&& body) {
+  switch (dtype) {
+    case DType::kQ4_0:
+      return body(BlockQ4_0{});
+    case DType::kQ4_1:
+      return body(BlockQ4_1{});
+    case DType::kQ5_0:
+      return body(BlockQ5_0{});
+    case DType::kQ5_1:
+      return body(BlockQ5_1{});
+    case DType::kQ8_0:
+      return body(BlockQ8_0{});
+    case DType::kQ4_K:
+      return body(BlockQ4_K{});
+    case DType::kQ5_K:
+      return body(BlockQ5_K{});
+    case DType::kQ6_K:
+      return body(BlockQ6_K{});
+    case DType::kIQ4_NL:
+      return body(BlockIQ4_NL{});
+    case DType::kIQ4_XS:
+      return body(BlockIQ4_XS{});
+    default:
+      Fail("packed weight: {} has no integer panels", Name(dtype));
+  }
+}
 
 }  // namespace tessera::kernels

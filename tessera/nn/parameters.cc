@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
+#include "tessera/core/mapped_file.h"
 #include "tessera/ops/differentiable.h"
 #include "tessera/weights/quantize_blocks.h"
 
@@ -68,8 +71,10 @@ Parameter Parameters::Matrix(const std::string& name, const Shape& shape) {
   const Parameter parameter = Table(name, shape);
   Entry& entry = *by_name_.at(name);
   if (options_.pack && !entry.packed) {
-    entry.value = ops::PackWeight(entry.value);
+    const Tensor stored = std::exchange(entry.value, ops::PackWeight(entry.value, &packed_));
     entry.packed = true;
+    if (entry.value.packed())  // the mapping has served
+      ReleaseMappedPages({stored.raw(), static_cast<size_t>(stored.bytes())});
   }
   return parameter;
 }

@@ -48,6 +48,12 @@ Tensor Detach(const Tensor& x);
 // Whether reverse mode needs the gradient of `x`; whether anything (gradient or tangent) follows it.
 bool WantsGradient(const Tensor& x);
 bool Tracked(const Tensor& x);
+// Whether anything follows one of them. An operator that models call often returns at once if not: making the closures
+// of its derivatives costs as much as adding a few thousand values.
+template <typename... Tensors>
+bool AnyTracked(const Tensors&... x) {
+  return (Tracked(x) || ...);
+}
 
 // d loss / d variable for each variable; zeros for one that `loss` does not depend on. `loss` has one value; its own
 // gradient is 1. Contributions are added in a fixed order (reverse of creation), so the bits do not depend on threads.

@@ -41,6 +41,7 @@ Tensor SumOfTangents(const Tensor& da, const Tensor& db, const Shape& shape) {
 Tensor Add(const Tensor& a, const Tensor& b) {
   CheckPair("add", a, b);
   const Tensor y = kernels::Add(a, b);
+  if (!AnyTracked(a, b)) return y;
   return Differentiable(
       y, {a, b},
       [=](const Tensor& dy) {
@@ -204,8 +205,9 @@ Tensor Cast(const Tensor& x, DType dtype) {
 Tensor SiluMul(const Tensor& gate, const Tensor& up) {
   CheckPair("silu_mul", gate, up);
   Require(gate.shape() == up.shape(), "silu_mul: gate {} and up {} must have one shape", gate.shape(), up.shape());
-  const auto by_gate = [=](const Tensor& d) { return kernels::SiluDerivative(kernels::Mul(d, up), gate); };
   const Tensor y = kernels::SiluMul(gate, up);
+  if (!AnyTracked(gate, up)) return y;
+  const auto by_gate = [=](const Tensor& d) { return kernels::SiluDerivative(kernels::Mul(d, up), gate); };
   return Differentiable(
       y, {gate, up},
       [=](const Tensor& dy) {

@@ -149,7 +149,7 @@ std::vector<Tensor> LinearEach(const Tensor& x, std::span<const LinearPart> part
   return results;
 }
 
-Tensor PackWeight(const Tensor& weight) { return kernels::PackWeight(Detach(weight)); }
+Tensor PackWeight(const Tensor& weight, StorageArena* arena) { return kernels::PackWeight(Detach(weight), arena); }
 Tensor UnpackWeight(const Tensor& packed) { return kernels::UnpackWeight(packed); }
 
 }  // namespace tessera::ops

@@ -4,6 +4,7 @@
 #include <span>
 #include <vector>
 
+#include "tessera/core/storage.h"
 #include "tessera/core/tensor.h"
 
 namespace tessera::ops {
@@ -38,8 +39,8 @@ std::vector<Tensor> LinearEach(const Tensor& x, std::span<const LinearPart> part
 
 // The weight [N, K] in the order that Linear reads fastest on the live instruction set; shape and meaning stay. Only
 // Linear, Embedding and UnpackWeight understand the result; it has no derivative. A weight with no better order comes
-// back as it is.
-Tensor PackWeight(const Tensor& weight);
+// back as it is. With an arena the memory comes from there.
+Tensor PackWeight(const Tensor& weight, StorageArena* arena = nullptr);
 Tensor UnpackWeight(const Tensor& packed);
 
 // C = A B for plain dtypes, batched over equal leading axes: A [..., M, K], B [..., K, N] -> [..., M, N];

@@ -31,6 +31,7 @@ void Check(std::string_view where, const Tensor& x, const Tensor& weight, const 
 Tensor RmsNorm(const Tensor& x, const Tensor& w, float eps) {
   Check("rms_norm", x, w, {});
   const auto [y, r] = kernels::RmsNorm(x, w, eps);
+  if (!AnyTracked(x, w)) return y;
   return Differentiable(
       y, {x, w},
       // dx = r (w∘dy - x̂ mean(x̂ ∘ w∘dy)),  dw = Σ_T x̂ ∘ dy,  where x̂ = r x

@@ -17,6 +17,7 @@ void Check(std::string_view where, const Tensor& x) {
 // y = x;  dx = dy;  ẏ = ẋ, each under its own shape
 Tensor Reshape(const Tensor& x, const Shape& shape) {
   Check("reshape", x);
+  if (!Tracked(x)) return x.Reshape(shape);
   return Differentiable(
       x.Reshape(shape), {x}, [from = x.shape()](const Tensor& dy) { return std::vector{dy.Reshape(from)}; },
       [shape](std::span<const Tensor> dx) { return dx[0].Reshape(shape); });

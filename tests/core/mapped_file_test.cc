@@ -52,6 +52,17 @@ TEST(MappedFile, FileThatShrinksReadsAsZerosAndIsReported) {
   }
 }
 
+TEST(MappedFile, ReleasedPagesReadAsTheFileAgain) {
+  TemporaryFolder folder;
+  std::ofstream(folder / "f") << std::string(50'000, 'a') << std::string(50'000, 'b');
+  const auto file = MappedFile::Open(folder / "f");
+  ReleaseMappedPages(file->bytes().subspan(100, 90'000));
+  EXPECT_EQ(file->text(), std::string(50'000, 'a') + std::string(50'000, 'b'));
+  std::string elsewhere(100'000, 'c');
+  ReleaseMappedPages(std::as_bytes(std::span(elsewhere)));
+  EXPECT_EQ(elsewhere, std::string(100'000, 'c'));
+}
+
 TEST(MappedFile, OtherBusErrorsStillEndTheProcess) {
   TemporaryFolder folder;
   std::ofstream(folder / "f") << "x";

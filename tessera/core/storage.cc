@@ -1,0 +1,117 @@
+#include "tessera/core/storage.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <bit>
+#include <map>
+#include <mutex>
+#include <new>
+#include <vector>
+
+namespace tessera {
+namespace {
+
+constexpr std::align_val_t kLine{64};
+constexpr int64_t kHugePage = int64_t{2} << 20;
+constexpr int64_t kReusedFrom = int64_t{64} << 10, kWaitingAtMost = int64_t{256} << 20;
+#if defined(__SANITIZE_ADDRESS__)
+constexpr bool kReuse = false;  // the sanitizer must see a use after free
+#else
+constexpr bool kReuse = true;
+#endif
+
+std::byte* NewBlock(int64_t bytes) {
+  if (bytes < kHugePage) return static_cast<std::byte*>(::operator new(static_cast<size_t>(bytes), kLine));
+  auto* block = static_cast<std::byte*>(::operator new(static_cast<size_t>(bytes), std::align_val_t{kHugePage}));
+  madvise(block, static_cast<size_t>(bytes), MADV_HUGEPAGE);  // a wish; nothing depends on it
+  return block;
+}
+
+void DeleteBlock(std::byte* block, int64_t bytes) {
+  ::operator delete(block, bytes < kHugePage ? kLine : std::align_val_t{kHugePage});
+}
+
+// The size that a large block really has: the next of four steps between powers of two.
+int64_t SizeClass(int64_t bytes) {
+  const int64_t step = std::max<int64_t>(4096, int64_t{1} << (std::bit_width(static_cast<uint64_t>(bytes - 1)) - 3));
+  return (bytes + step - 1) / step * step;
+}
+
+// Freed blocks by size. Never destroyed: tensors of static storage may outlive anything.
+class Waiting {
+ public:
+  std::byte* Take(int64_t size) {
+    {
+      const std::lock_guard lock(mutex_);
+      const auto found = blocks_.find(size);
+      if (found != blocks_.end() && !found->second.empty()) {
+        std::byte* block = found->second.back();
+        found->second.pop_back();
+        bytes_ -= size;
+        return block;
+      }
+    }
+    return NewBlock(size);
+  }
+
+  void Give(std::byte* block, int64_t size) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (kReuse && bytes_ + size <= kWaitingAtMost) {
+        blocks_[size].push_back(block);
+        bytes_ += size;
+        return;
+      }
+    }
+    DeleteBlock(block, size);
+  }
+
+  void Trim() {
+    const std::lock_guard lock(mutex_);
+    for (auto& [size, blocks] : blocks_) {
+      for (std::byte* block : blocks) DeleteBlock(block, size);
+    }
+    blocks_.clear();
+    bytes_ = 0;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::map<int64_t, std::vector<std::byte*>> blocks_;
+  int64_t bytes_ = 0;
+};
+
+Waiting& TheWaiting() {
+  static Waiting& waiting = *std::make_unique<Waiting>().release();
+  return waiting;
+}
+
+}  // namespace
+
+std::shared_ptr<std::byte> AllocateStorage(int64_t bytes) {
+  bytes = std::max<int64_t>(bytes, 1);
+  if (bytes < kReusedFrom) {
+    auto* data = static_cast<std::byte*>(::operator new(static_cast<size_t>(bytes), kLine));
+    return {data, [](std::byte* p) { ::operator delete(p, kLine); }};
+  }
+  const int64_t size = SizeClass(bytes);
+  return {TheWaiting().Take(size), [size](std::byte* p) { TheWaiting().Give(p, size); }};
+}
+
+void TrimStorage() { TheWaiting().Trim(); }
+
+std::shared_ptr<std::byte> StorageArena::Take(int64_t bytes) {
+  constexpr int64_t kBlock = int64_t{64} << 20;
+  bytes = (bytes + 63) / 64 * 64;
+  if (block_ == nullptr || used_ + bytes > size_) {
+    size_ = std::max(kBlock, (bytes + kHugePage - 1) / kHugePage * kHugePage);
+    block_ = {NewBlock(size_), [size = size_](std::byte* p) { DeleteBlock(p, size); }};
+    used_ = 0;
+  }
+  std::byte* piece = block_.get() + used_;
+  used_ += bytes;
+  return {block_, piece};
+}
+
+}  // namespace tessera
