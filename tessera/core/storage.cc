@@ -23,13 +23,13 @@ constexpr bool kReuse = true;
 
 std::byte* NewBlock(int64_t bytes) {
   if (bytes < kHugePage) return static_cast<std::byte*>(::operator new(static_cast<size_t>(bytes), kLine));
-  auto* block = static_cast<std::byte*>(::operator new(static_cast<size_t>(bytes), std::align_val_t{kHugePage}));
+  auto* block = static_cast<std::byte*>(::operator new (static_cast<size_t>(bytes), std::align_val_t{kHugePage}));
   madvise(block, static_cast<size_t>(bytes), MADV_HUGEPAGE);  // a wish; nothing depends on it
   return block;
 }
 
 void DeleteBlock(std::byte* block, int64_t bytes) {
-  ::operator delete(block, bytes < kHugePage ? kLine : std::align_val_t{kHugePage});
+  ::operator delete (block, bytes < kHugePage ? kLine : std::align_val_t{kHugePage});
 }
 
 // The size that a large block really has: the next of four steps between powers of two.

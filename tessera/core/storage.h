@@ -12,8 +12,8 @@
 
 namespace tessera {
 
-// `bytes` bytes, aligned to 64, their values unset. Blocks of 64 KiB and more are reused; what waits for reuse is at most
-// 256 MiB together. Throws std::bad_alloc.
+// `bytes` bytes, aligned to 64, their values unset. Blocks of 64 KiB and more are reused; what waits for reuse is at
+// most 256 MiB together. Throws std::bad_alloc.
 std::shared_ptr<std::byte> AllocateStorage(int64_t bytes);
 
 // Gives the memory that waits for reuse back to the system.

@@ -7,8 +7,9 @@
 namespace tessera::kernels {
 namespace {
 
-// What one row gives to a record: words[j] holds the codes of group j (and, four bits a code, of group j + 4 in the high
-// nibbles); `one_bit` the codes' fifth bits, bit k for code k; two_bits[h] those of groups 4h … 4h + 3, two bits each.
+// What one row gives to a record: words[j] holds the codes of group j (and, four bits a code, of group j + 4 in the
+// high nibbles); `one_bit` the codes' fifth bits, bit k for code k; two_bits[h] those of groups 4h … 4h + 3, two bits
+// each.
 struct RowWords {
   uint32_t words[8];
   uint32_t one_bit;
@@ -18,7 +19,8 @@ struct RowWords {
 template <typename Block>
 constexpr bool kNibblesInOrder = requires(Block b) {
   b.qs[0];
-} &&sizeof(Block::qs) == 16;
+}
+&&sizeof(Block::qs) == 16;
 
 // The 32 bits number `part` of 32 bytes.
 uint32_t GatherBits(const uint8_t* bytes, int part) {

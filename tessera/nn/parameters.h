@@ -76,7 +76,7 @@ class Parameters {
   };
   Find find_;
   LoadOptions options_;
-  StorageArena packed_;         // what packed matrices lie in
+  StorageArena packed_;        // what packed matrices lie in
   std::deque<Entry> entries_;  // never moves, so a Parameter stays valid
   std::unordered_map<std::string, Entry*> by_name_;
   std::vector<std::string> names_;

@@ -105,7 +105,8 @@ Tensor Linear(const Tensor& x, const Tensor& weight, const LinearOptions& option
         const Tensor dy = AsMatrix(gradient);
         std::vector<Tensor> result(bias ? 3 : 2);
         if (wants_x) result[0] = TimesWeight(dy, w).To(rows.dtype()).Reshape(gradient.shape().With(-1, w.dim(1)));
-        if (wants_weight) result[1] = Product(dy.Transpose(0, 1), rows.Transpose(0, 1), ProductPrecision::kExact).To(w.dtype());
+        if (wants_weight)
+          result[1] = Product(dy.Transpose(0, 1), rows.Transpose(0, 1), ProductPrecision::kExact).To(w.dtype());
         if (bias) result[2] = SumRows(dy).To(bias.dtype());
         return result;
       },

@@ -14,7 +14,8 @@ class GreedyGolden : public testing::TestWithParam<const char*> {
  protected:
   std::string folder_ = std::string(TESSERA_TEST_DATA) + "/" + GetParam();
   weights::Checkpoint checkpoint_ = weights::Checkpoint::Open(folder_);
-  std::unique_ptr<models::LanguageModel> model_ = models::LoadModel(checkpoint_);
+  std::unique_ptr<models::LanguageModel> model_ =
+      models::LoadModel(checkpoint_, {.precision = ops::LinearPrecision::kExact});
 };
 
 TEST_P(GreedyGolden, ContinuesAsTransformersDoesInAnyCompany) {

@@ -5,6 +5,7 @@
 
 #include "tessera/core/checked.h"
 #include "tessera/core/thread_pool.h"
+#include "tessera/kernels/elementwise.h"
 #include "tessera/kernels/kv_layout.h"
 
 namespace tessera::kernels {
@@ -52,8 +53,8 @@ void StoreBlocks(std::span<const float> x, const Scale& scale, const Place& plac
   }
 }
 
-template <typename T>
-void StoreToken(const Slot<T>& slot, std::span<const float> key, std::span<const float> value) {
+template <typename T, typename Value>
+void StoreToken(const Slot<T>& slot, std::span<const Value> key, std::span<const Value> value) {
   if constexpr (std::is_same_v<T, int8_t>) {
     StoreBlocks(
         key, [&](int64_t d) -> Float16& { return slot.KeyScale(d); },
@@ -62,9 +63,9 @@ void StoreToken(const Slot<T>& slot, std::span<const float> key, std::span<const
         value, [&](int64_t d) -> Float16& { return slot.ValueScale(d); },
         [&](int64_t d) -> int8_t& { return slot.Value(d); });
   } else {
-    for (size_t d = 0; d < key.size(); ++d) slot.Key(static_cast<int64_t>(d)) = T(key[d]);
+    for (size_t d = 0; d < key.size(); ++d) slot.Key(static_cast<int64_t>(d)) = key[d];
     if (std::is_same_v<T, BFloat16> && key.size() % 2 == 1) slot.Key(static_cast<int64_t>(key.size())) = T(0.0f);
-    for (size_t d = 0; d < value.size(); ++d) slot.Value(static_cast<int64_t>(d)) = T(value[d]);
+    for (size_t d = 0; d < value.size(); ++d) slot.Value(static_cast<int64_t>(d)) = value[d];
   }
 }
 
@@ -145,15 +146,16 @@ void StoreKv(const KvPages& pages, std::span<const int64_t> slots, const Tensor&
   Require(v.shape() == Shape{rows, heads, format.value_dim}, "store_kv: v has shape {}, the {} slots and pages need {}",
           v.shape(), rows, Shape{rows, heads, format.value_dim});
   for (int64_t slot : slots) CheckSlot(pages, slot);
-  const Tensor key = k.Contiguous().To(DType::kF32), value = v.Contiguous().To(DType::kF32);
   const KvLayout layout(format);
   WithStoredType(format.dtype, [&](auto number) {
+    using Row = std::conditional_t<std::is_same_v<decltype(number), int8_t>, float, decltype(number)>;
+    const Tensor key = Cast(k.Contiguous(), DTypeOf<Row>), value = Cast(v.Contiguous(), DTypeOf<Row>);
     ParallelForRange(rows * heads, 16, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
         const Slot<decltype(number)> slot(pages, layout, slots[static_cast<size_t>(i / heads)], i % heads);
         const auto row = [i](const Tensor& x) {
           const size_t dim = static_cast<size_t>(x.dim(2));
-          return x.data<float>().subspan(static_cast<size_t>(i) * dim, dim);
+          return x.data<Row>().subspan(static_cast<size_t>(i) * dim, dim);
         };
         StoreToken(slot, row(key), row(value));
       }

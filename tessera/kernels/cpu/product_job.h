@@ -9,8 +9,8 @@
 
 namespace tessera::kernels {
 
-// y = x wᵀ with everything as the inner loops want it. Several products, of the same x or of others, make one job: their
-// pieces go to the threads together.
+// y = x wᵀ with everything as the inner loops want it. Several products, of the same x or of others, make one job:
+// their pieces go to the threads together.
 struct ProductJob {
   int64_t rows = 0;
   int64_t units = 0;             // of K
