@@ -14,6 +14,8 @@ Tensor GeluTanh(const Tensor& x);   // x/2 (1 + tanh(√(2/π) (x + 0.044715 x³
 Tensor QuickGelu(const Tensor& x);  // x σ(1.702 x)
 
 Tensor SiluMul(const Tensor& gate, const Tensor& up);  // silu(gate) ∘ up, equal shapes, rounded once
+void SiluMulRow(const float* gate, const float* up, int64_t count,
+                float* y);  // the same for `count` values; y may be gate
 
 // d ∘ f'(x) for one f, equal shapes: the VJP with d = dy and the JVP with d = ẋ.
 Tensor ReluDerivative(const Tensor& d, const Tensor& x);     // 0 at x = 0

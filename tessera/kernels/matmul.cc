@@ -1,7 +1,9 @@
 #include "tessera/kernels/matmul.h"
 
 #include <algorithm>
+#include <vector>
 
+#include "tessera/kernels/activation.h"
 #include "tessera/kernels/cpu/product_activations.h"
 #include "tessera/kernels/cpu/product_job.h"
 #include "tessera/kernels/packed_weight.h"
@@ -147,6 +149,17 @@ void Check(const Tensor& a, const Tensor& b) {
           Name(b.dtype()));
 }
 
+void AddWeight(const Tensor& b, const Operand& operand, ProductJob& job) {
+  job.x = operand.data;
+  job.units = operand.units;
+  job.max_rows = operand.max_rows;
+  job.x_unit_bytes = operand.unit_bytes;
+  job.outputs = b.dim(0);
+  if (operand.kind == Kind::kFloat) AddFloatWeight(b, job);
+  if (operand.kind == Kind::kBf16) AddBf16Weight(b, job);
+  if (operand.kind == Kind::kInteger) AddIntegerWeight(b, job);
+}
+
 // One job for every weight that the inner loops multiply; the others are done at once.
 void Multiply(const Tensor& a, std::span<const Tensor> weights, ProductPrecision precision, std::span<Tensor> results) {
   std::vector<Operand> operands;  // the different ones
@@ -174,12 +187,7 @@ void Multiply(const Tensor& a, std::span<const Tensor> weights, ProductPrecision
       bytes += operand.bytes(a.dim(0));
     }
     multiplied.push_back(&b);
-    jobs.push_back({.rows = a.dim(0),
-                    .units = operand.units,
-                    .max_rows = operand.max_rows,
-                    .x_unit_bytes = operand.unit_bytes,
-                    .outputs = b.dim(0),
-                    .y = results[i].mutable_data<float>().data()});
+    jobs.push_back({.rows = a.dim(0), .y = results[i].mutable_data<float>().data()});
   }
   std::byte* place = ThreadScratch(Scratch::kActivations, bytes);
   for (Operand& operand : operands) {
@@ -187,13 +195,7 @@ void Multiply(const Tensor& a, std::span<const Tensor> weights, ProductPrecision
     operand.data = place;
     place += operand.bytes(a.dim(0));
   }
-  for (size_t j = 0; j < jobs.size(); ++j) {
-    const Operand& operand = operands[operand_of[j]];
-    jobs[j].x = operand.data;
-    if (operand.kind == Kind::kFloat) AddFloatWeight(*multiplied[j], jobs[j]);
-    if (operand.kind == Kind::kBf16) AddBf16Weight(*multiplied[j], jobs[j]);
-    if (operand.kind == Kind::kInteger) AddIntegerWeight(*multiplied[j], jobs[j]);
-  }
+  for (size_t j = 0; j < jobs.size(); ++j) AddWeight(*multiplied[j], operands[operand_of[j]], jobs[j]);
   RunProductJobs(jobs);
 }
 
@@ -209,6 +211,32 @@ std::vector<Tensor> Products(const Tensor& a, std::span<const Tensor> weights, P
   std::vector<Tensor> results(weights.size());
   Multiply(a, weights, precision, results);
   return results;
+}
+
+Tensor ProductSiluMul(const Tensor& a, const Tensor& gate, const Tensor& up, ProductPrecision precision) {
+  Check(a, gate);
+  Check(a, up);
+  Require(a.dtype() == DType::kF32 && gate.shape() == up.shape(),
+          "product_silu_mul: a is {}, gate {} and up {}; a must be f32 and the weights alike", Name(a.dtype()),
+          gate.shape(), up.shape());
+  const bool plain = a.numel() == 0 || gate.numel() == 0 || gate.dtype() == DType::kF64 || up.dtype() == DType::kF64;
+  if (!plain && OperandFor(a, gate, precision) == OperandFor(a, up, precision)) {
+    Operand operand = OperandFor(a, gate, precision);
+    Tensor y = Tensor::Empty({a.dim(0), gate.dim(0)});
+    ProductJob job{.rows = a.dim(0), .y = y.mutable_data<float>().data()}, up_job{.rows = a.dim(0)};
+    std::byte* x = ThreadScratch(Scratch::kActivations, operand.bytes(a.dim(0)));
+    operand.data = x;
+    AddWeight(gate, operand, job);
+    AddWeight(up, operand, up_job);
+    if (job.chunk == job.units && up_job.chunk == up_job.units && job.w_unit_bytes == up_job.w_unit_bytes) {
+      Arrange(a, operand, x);
+      job.up = &up_job;
+      RunProductJobs({&job, 1});
+      return y;
+    }
+  }
+  const std::vector<Tensor> both = Products(a, std::vector<Tensor>{gate, up}, precision);
+  return SiluMul(both[0], both[1]);
 }
 
 }  // namespace tessera::kernels

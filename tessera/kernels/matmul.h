@@ -33,6 +33,11 @@ Tensor Product(const Tensor& a, const Tensor& b, ProductPrecision precision = Pr
 std::vector<Tensor> Products(const Tensor& a, std::span<const Tensor> weights,
                              ProductPrecision precision = ProductPrecision::kFast);
 
+// silu(a gateᵀ) ∘ (a upᵀ) [M, N], bit for bit what Products and SiluMul give: where both weights are of one kind the
+// two products are never stored. a is f32; gate and up [N, K].
+Tensor ProductSiluMul(const Tensor& a, const Tensor& gate, const Tensor& up,
+                      ProductPrecision precision = ProductPrecision::kFast);
+
 namespace reference {
 // The definition in double, from operands of any dtype; f64 [M, N].
 Tensor Product(const Tensor& a, const Tensor& b);

@@ -27,15 +27,21 @@ class Linear {
   template <size_t N>
   static std::array<Tensor, N> Each(const Tensor& x, const Linear* const (&layers)[N]) {
     std::array<ops::LinearPart, N> parts;
-    for (size_t i = 0; i < N; ++i)
-      parts[i] = {.weight = *layers[i]->weight_, .bias = layers[i]->bias_ ? *layers[i]->bias_ : Tensor()};
+    for (size_t i = 0; i < N; ++i) parts[i] = layers[i]->part();
     const std::vector<Tensor> results = ops::LinearEach(x, parts, layers[0]->precision_);
     std::array<Tensor, N> each;
     std::copy(results.begin(), results.end(), each.begin());
     return each;
   }
 
+  // silu(gate(x)) ∘ up(x)
+  static Tensor Gated(const Tensor& x, const Linear& gate, const Linear& up) {
+    return ops::GatedLinear(x, gate.part(), up.part(), gate.precision_);
+  }
+
  private:
+  ops::LinearPart part() const { return {.weight = *weight_, .bias = bias_ ? *bias_ : Tensor()}; }
+
   Parameter weight_, bias_;
   ops::LinearPrecision precision_;
 };

@@ -2,7 +2,6 @@
 // The gated feed-forward layer: y = W_down (silu(W_gate x) ∘ W_up x)      (Shazeer 2020, SwiGLU)
 
 #include "tessera/nn/linear.h"
-#include "tessera/ops/elementwise.h"
 
 namespace tessera::nn {
 
@@ -19,8 +18,7 @@ class SwiGlu {
         down_(s / "down_proj", {.in = shape.hidden, .out = shape.in, .bias = shape.bias}) {}
 
   Tensor operator()(const Tensor& x) const {  // [T, C] -> [T, C]
-    const auto [gate, up] = Linear::Each(x, {&gate_, &up_});
-    return down_(ops::SiluMul(gate, up));
+    return down_(Linear::Gated(x, gate_, up_));
   }
 
  private:

@@ -1,11 +1,13 @@
 #include "tessera/ops/linear.h"
 
 #include <algorithm>
+#include <array>
 #include <vector>
 
 #include "tessera/kernels/matmul.h"
 #include "tessera/kernels/packed_weight.h"
 #include "tessera/ops/differentiable.h"
+#include "tessera/ops/elementwise.h"
 
 namespace tessera::ops {
 namespace {
@@ -148,6 +150,17 @@ std::vector<Tensor> LinearEach(const Tensor& x, std::span<const LinearPart> part
     results[i] = results[i].To(x.dtype()).Reshape(x.shape().With(-1, parts[i].weight.dim(0)));
   }
   return results;
+}
+
+Tensor GatedLinear(const Tensor& x, const LinearPart& gate, const LinearPart& up, LinearPrecision precision) {
+  if (gate.bias || up.bias || x.dtype() != DType::kF32 || AnyTracked(x, gate.weight, up.weight)) {
+    const std::vector<Tensor> both = LinearEach(x, std::array{gate, up}, precision);
+    return SiluMul(both[0], both[1]);
+  }
+  Check(x, gate.weight, {});
+  Check(x, up.weight, {});
+  return kernels::ProductSiluMul(AsMatrix(x), gate.weight, up.weight, KernelPrecision(precision))
+      .Reshape(x.shape().With(-1, gate.weight.dim(0)));
 }
 
 Tensor PackWeight(const Tensor& weight, StorageArena* arena) { return kernels::PackWeight(Detach(weight), arena); }

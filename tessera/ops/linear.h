@@ -37,6 +37,11 @@ struct LinearPart {
 std::vector<Tensor> LinearEach(const Tensor& x, std::span<const LinearPart> parts,
                                LinearPrecision precision = LinearPrecision::kFast);
 
+// y = silu(x W_gateᵀ + b_gate) ∘ (x W_upᵀ + b_up): the first half of a gated feed-forward layer (Shazeer 2020), bit for
+// bit what SiluMul of the two layers gives. In inference without biases the two products are never stored.
+Tensor GatedLinear(const Tensor& x, const LinearPart& gate, const LinearPart& up,
+                   LinearPrecision precision = LinearPrecision::kFast);
+
 // The weight [N, K] in the order that Linear reads fastest on the live instruction set; shape and meaning stay. Only
 // Linear, Embedding and UnpackWeight understand the result; it has no derivative. A weight with no better order comes
 // back as it is. With an arena the memory comes from there.

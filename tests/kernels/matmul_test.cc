@@ -9,6 +9,7 @@
 #include "kernels/for_each_isa.h"
 #include "kernels/product_data.h"
 #include "tessera/core/thread_pool.h"
+#include "tessera/kernels/activation.h"
 #include "tessera/kernels/packed_weight.h"
 #include "tessera/kernels/panel_layout.h"
 
@@ -117,6 +118,41 @@ TEST(Product, OfOneOperandWithSeveralWeightsIsThatOfEach) {
       }
     }
   });
+}
+
+TEST(ProductSiluMul, IsTheTwoProductsAndSiluMulBitForBit) {
+  ForEachIsa([](Isa) {
+    std::vector<std::pair<DType, DType>> cases = {{DType::kQ4_K, DType::kQ6_K}};  // of two kinds
+    for (const DType dtype : FloatDTypes()) cases.emplace_back(dtype, dtype);
+    for (const DType dtype : BlockDTypes()) cases.emplace_back(dtype, dtype);
+    for (const auto& [gate_dtype, up_dtype] : cases) {
+      SCOPED_TRACE(Name(gate_dtype));
+      for (const int64_t outputs : {1, 35, 320}) {
+        const Tensor a = RandomMatrix(29, 512, 1);
+        const Tensor gate = RandomWeight(outputs, 512, 2, gate_dtype), up = RandomWeight(outputs, 512, 3, up_dtype);
+        for (const int64_t rows : {1, 12, 29}) {
+          const Tensor x = a.Slice(0, 0, rows);
+          const std::vector<Tensor> both = Products(x, std::vector{gate, up});
+          const Tensor expected = SiluMul(both[0], both[1]);
+          for (const bool packed : {false, true}) {
+            const Tensor y = packed ? ProductSiluMul(x, PackWeight(gate), PackWeight(up)) : ProductSiluMul(x, gate, up);
+            ASSERT_EQ(y.shape(), expected.shape());
+            ASSERT_EQ(std::memcmp(y.raw(), expected.raw(), static_cast<size_t>(y.bytes())), 0);
+          }
+        }
+      }
+    }
+  });
+}
+
+TEST(ProductSiluMul, OfMoreInputsThanATileHoldsIsTheSame) {
+  for (const DType dtype : {DType::kF32, DType::kBF16, DType::kQ4_1}) {
+    const Tensor a = RandomMatrix(13, 5120, 1), gate = RandomWeight(17, 5120, 2, dtype),
+                 up = RandomWeight(17, 5120, 3, dtype);
+    const std::vector<Tensor> both = Products(a, std::vector{gate, up});
+    const Tensor expected = SiluMul(both[0], both[1]), y = ProductSiluMul(a, PackWeight(gate), PackWeight(up));
+    EXPECT_EQ(std::memcmp(y.raw(), expected.raw(), static_cast<size_t>(y.bytes())), 0);
+  }
 }
 
 TEST(Product, OfBlockFormatsIsTheTextbooksWithRoundedActivations) {

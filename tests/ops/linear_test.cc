@@ -3,10 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstring>
 #include <functional>
 
 #include "tessera/core/random.h"
 #include "tessera/ops/differentiable.h"
+#include "tessera/ops/elementwise.h"
 
 namespace tessera::ops {
 namespace {
@@ -63,6 +65,21 @@ TEST(LinearEach, IsLinearOfEachPartWithItsGradients) {
   EXPECT_EQ(plain[0].shape(), (Shape{3, 2, 5}));
   for (const size_t part : {0, 1})
     ExpectDerivativesAgree([&](std::vector<Tensor> in) { return both(in)[part]; }, {x, w, b, u});
+}
+
+TEST(GatedLinear, IsSiluMulOfTheTwoLayersWithItsGradients) {
+  const Tensor x = RandomTensor({6, 8}, 1), w = RandomTensor({5, 8}, 2), u = RandomTensor({5, 8}, 3);
+  const Tensor b = RandomTensor({5}, 4);
+  for (const DType dtype : {DType::kF64, DType::kF32, DType::kBF16}) {
+    const auto as = [&](const Tensor& t) { return t.To(dtype); };
+    const Tensor plain = GatedLinear(as(x), {.weight = as(w)}, {.weight = as(u)});
+    const Tensor expected = SiluMul(Linear(as(x), as(w)), Linear(as(x), as(u)));
+    ASSERT_EQ(plain.shape(), expected.shape());
+    EXPECT_EQ(std::memcmp(plain.raw(), expected.raw(), static_cast<size_t>(plain.bytes())), 0) << Name(dtype);
+  }
+  ExpectDerivativesAgree(
+      [](std::vector<Tensor> in) { return GatedLinear(in[0], {.weight = in[1], .bias = in[2]}, {.weight = in[3]}); },
+      {x, w, b, u});
 }
 
 TEST(Linear, AddsTheBiasToEveryRow) {

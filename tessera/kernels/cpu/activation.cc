@@ -142,6 +142,17 @@ Tensor QuickGelu(const Tensor& x) {
 Tensor SiluMul(const Tensor& gate, const Tensor& up) {
   return IsDouble(gate) ? reference::SiluMul(gate, up) : RunBinary(TESSERA_DISPATCH(SiluMulValues), gate, up);
 }
+void SiluMulRow(const float* gate, const float* up, int64_t count, float* y) {
+  const auto bytes = [](const float* p) { return reinterpret_cast<const std::byte*>(p); };
+  TESSERA_DISPATCH(SiluMulValues)
+  ({.dtype = DType::kF32,
+    .a = bytes(gate),
+    .b = bytes(up),
+    .y = reinterpret_cast<std::byte*>(y),
+    .n = count,
+    .a_step = 1,
+    .b_step = 1});
+}
 
 Tensor ReluDerivative(const Tensor& d, const Tensor& x) {
   return IsDouble(d) ? reference::ReluDerivative(d, x) : RunBinary(TESSERA_DISPATCH(ReluSlope), d, x);

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <memory>
 #include <new>
 #include <vector>
 
 #include "tessera/core/thread_pool.h"
+#include "tessera/kernels/activation.h"
 
 namespace tessera::kernels {
 namespace {
@@ -23,17 +25,57 @@ struct Piece {
 
 int64_t Groups(const ProductJob& job) { return (job.rows + job.max_rows - 1) / job.max_rows; }
 
+// One weight's panels of a piece: as the inner loops want them, for all groups of rows.
+class PanelTiles {
+ public:
+  PanelTiles(const ProductJob& job, std::byte* tiles) : job_(job), tiles_(tiles) {}
+
+  void Prepare(int64_t p0, int64_t p1, int64_t begin, int64_t end) {
+    first_ = p0;
+    for (int64_t p = p0; p < p1; ++p)
+      panels_[static_cast<size_t>(p - p0)] =
+          job_.panel(p, begin, end, tiles_ + (p - p0) * job_.chunk * job_.w_unit_bytes);
+  }
+  void Multiply(int64_t panel, int64_t rows, MicroArgs args) const {
+    args.w = panels_[static_cast<size_t>(panel - first_)];
+    job_.kernels[rows - 1](args);
+  }
+
+ private:
+  const ProductJob& job_;
+  std::byte* tiles_;
+  int64_t first_ = 0;
+  std::array<const std::byte*, kPanelBatch> panels_{};
+};
+
+// silu(gate) ∘ up for one panel and a group of rows. The two products live in L1 and are never stored.
+void GatedPanel(const PanelTiles& gate, const PanelTiles& up, int64_t panel, int64_t rows, const MicroArgs& args) {
+  alignas(64) float gates[kMostRows * kPanelRows], ups[kMostRows * kPanelRows];
+  MicroArgs own = args;
+  own.y_stride = own.columns = kPanelRows;
+  own.y = gates;
+  gate.Multiply(panel, rows, own);
+  own.y = ups;
+  up.Multiply(panel, rows, own);
+  SiluMulRow(gates, ups, rows * kPanelRows, gates);
+  for (int64_t r = 0; r < rows; ++r)
+    std::memcpy(args.y + r * args.y_stride, gates + r * kPanelRows, static_cast<size_t>(args.columns) * sizeof(float));
+}
+
 void RunPiece(const Piece& piece) {
   const ProductJob& job = *piece.job;
-  const int64_t tile_bytes = job.chunk * job.w_unit_bytes;
-  const int64_t batch = std::clamp<int64_t>(tile_bytes == 0 ? kPanelBatch : kTileBytes / tile_bytes, 1, kPanelBatch);
-  std::byte* tiles = ThreadScratch(Scratch::kTile, std::min(batch, piece.panel_end - piece.panel_begin) * tile_bytes);
-  std::array<const std::byte*, kPanelBatch> panels;
+  const int64_t tile_bytes = job.chunk * job.w_unit_bytes, weights = job.up != nullptr ? 2 : 1;
+  const int64_t batch =
+      std::clamp<int64_t>(tile_bytes == 0 ? kPanelBatch : kTileBytes / (tile_bytes * weights), 1, kPanelBatch);
+  const int64_t all_tiles = std::min(batch, piece.panel_end - piece.panel_begin) * tile_bytes;
+  std::byte* scratch = ThreadScratch(Scratch::kTile, all_tiles * weights);
+  PanelTiles tiles(job, scratch), up_tiles(job.up != nullptr ? *job.up : job, scratch + all_tiles);
   for (int64_t p0 = piece.panel_begin; p0 < piece.panel_end; p0 += batch) {
     const int64_t p1 = std::min(piece.panel_end, p0 + batch);
     for (int64_t begin = 0; begin < job.units; begin += job.chunk) {
       const int64_t end = std::min(job.units, begin + job.chunk);
-      for (int64_t p = p0; p < p1; ++p) panels[p - p0] = job.panel(p, begin, end, tiles + (p - p0) * tile_bytes);
+      tiles.Prepare(p0, p1, begin, end);
+      if (job.up != nullptr) up_tiles.Prepare(p0, p1, begin, end);
       for (int64_t g = piece.group_begin; g < piece.group_end; ++g) {
         const int64_t row = g * job.max_rows, rows = std::min<int64_t>(job.max_rows, job.rows - row);
         MicroArgs args;
@@ -42,10 +84,12 @@ void RunPiece(const Piece& piece) {
         args.y_stride = job.outputs;
         args.first = begin == 0;
         for (int64_t p = p0; p < p1; ++p) {
-          args.w = panels[p - p0];
           args.y = job.y + row * job.outputs + p * kPanelRows;
           args.columns = static_cast<int>(std::min<int64_t>(kPanelRows, job.outputs - p * kPanelRows));
-          job.kernels[rows - 1](args);
+          if (job.up != nullptr)
+            GatedPanel(tiles, up_tiles, p, rows, args);
+          else
+            tiles.Multiply(p, rows, args);
         }
       }
     }
@@ -55,7 +99,7 @@ void RunPiece(const Piece& piece) {
 // Pieces of about equal work: few enough to be cheap, enough that threads which are held up do not hold up the rest.
 std::vector<Piece> Cut(std::span<const ProductJob> jobs) {
   int64_t all_work = 0;  // in panels times groups
-  for (const ProductJob& job : jobs) all_work += PanelCount(job.outputs) * Groups(job);
+  for (const ProductJob& job : jobs) all_work += PanelCount(job.outputs) * Groups(job) * (job.up != nullptr ? 2 : 1);
   const int64_t wanted = ThreadCount() == 1 ? 1 : 4 * ThreadCount();
   const int64_t work_each = std::max<int64_t>(1, (all_work + wanted - 1) / wanted);
   std::vector<Piece> pieces;

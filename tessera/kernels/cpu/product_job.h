@@ -26,6 +26,10 @@ struct ProductJob {
   // Units begin … end - 1 of a panel as the kernels want them: written to `scratch`, which is returned, or lying
   // somewhere already.
   std::function<const std::byte*(int64_t panel, int64_t begin, int64_t end, std::byte* scratch)> panel;
+
+  // Not null: y = silu(x wᵀ) ∘ (x upᵀ), where `up` is a job of the same x and as many outputs; its own y is not used.
+  // Needs a chunk that is all of K.
+  const ProductJob* up = nullptr;
 };
 
 void RunProductJobs(std::span<const ProductJob> jobs);
