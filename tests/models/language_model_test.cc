@@ -53,7 +53,8 @@ TEST_P(EveryFamily, TheSameBitsAloneInABatchAndWithOneThread) {
 
 TEST_P(EveryFamily, PackedWeightsGiveTheSameBits) {
   const Golden golden(GetParam());
-  const Tensor plain = Logits(*golden.Load(LoadOptions{}), kIds, {11}), packed = Logits(*golden.Load({.pack = true}), kIds, {11});
+  const Tensor plain = Logits(*golden.Load(LoadOptions{}), kIds, {11}),
+               packed = Logits(*golden.Load({.pack = true}), kIds, {11});
   EXPECT_THAT(packed.data<float>(), ElementsAreArray(plain.data<float>()));
 }
 
