@@ -8,6 +8,10 @@ FUZZ_SECONDS ?= 60
 MUTATIONS ?= 20000
 PREFIX ?= /usr/local
 TESSERA := build/release/bin/tessera
+export PROMPT
+
+# A file, a directory or a model of Hugging Face's cache is there already; the catalogue's are fetched.
+have_model = $(TESSERA) inspect "$(1)" >/dev/null 2>&1 || $(TESSERA) pull "$(1)" >/dev/null
 
 help:  ## List these commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -21,14 +25,14 @@ build: setup  ## Build the program: build/release/bin/tessera
 	@rm -f build-configure.log
 	@cmake --build --preset release -j $(JOBS) --target tessera_program
 
-run: build  ## Fetch a small language model and talk with it (PROMPT="…" for one answer)
-	@$(TESSERA) pull $(MODEL)
-	@$(TESSERA) run $(MODEL) $(if $(PROMPT),"$(PROMPT)")
+run: build  ## Fetch a small language model and talk with it (PROMPT="…" for one answer, MODEL=… for another)
+	@$(call have_model,$(MODEL))
+	@$(TESSERA) run "$(MODEL)" $(if $(PROMPT),"$$PROMPT")
 
 test: build  ## Build and run all tests
 	@echo "==> Building the tests"
 	@cmake --build --preset release -j $(JOBS)
-	@$(TESSERA) pull smollm2
+	@$(call have_model,smollm2)
 	@echo "==> Running the tests"
 	@ctest --preset release -j $(JOBS)
 

@@ -3,6 +3,7 @@ include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
 get_property(rooms GLOBAL PROPERTY TESSERA_ROOMS)
+list(REMOVE_ITEM rooms tessera_cli)  # a part of the program, not of the library
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/tessera)
 
 install(TARGETS ${rooms} tessera_compiler EXPORT tessera ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})

@@ -5,11 +5,11 @@
 set -euo pipefail
 
 packages=(g++ cmake ninja-build make pkg-config ccache git
-  libfmt-dev nlohmann-json3-dev libcli11-dev libhwy-dev libpcre2-dev libutf8proc-dev libedit-dev zlib1g-dev
+  libfmt-dev nlohmann-json3-dev libcli11-dev libhwy-dev libpcre2-dev libutf8proc-dev libedit-dev
   libgtest-dev libgmock-dev python3 ca-certificates)
 for extra in "$@"; do
   case "$extra" in
-    fuzz) packages+=(clang) ;;
+    fuzz) packages+=(clang libclang-rt-dev) ;;
     lint) packages+=(clang-format clang-tidy) ;;
     count) packages+=(valgrind) ;;
     *) echo "tools/setup.sh: unknown part \"$extra\"; the parts are fuzz, lint and count" >&2; exit 2 ;;

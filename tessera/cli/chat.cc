@@ -94,6 +94,7 @@ void Conversation::Answer(const std::string& message) {
   try {
     std::vector<int32_t> prompt = FittingPrompt();
     last_prompt_ = std::ssize(prompt);
+    const EchoOff quiet;
     last_ = session_.Answer(std::move(prompt), turn_++);
   } catch (const Error& error) {
     turns_.erase(turns_.end() - 1);

@@ -27,7 +27,8 @@ std::string OneLine(std::string_view text) {
   return line;
 }
 
-constexpr std::pair<std::string_view, double> kCacheTypes[] = {{"f32", 4}, {"bf16", 2}, {"q8_0", 34.0 / 32}};
+constexpr std::pair<std::string_view, double> kCacheTypes[] = {
+    {"f32", 4}, {"bf16", 2}, {"f16", 2}, {"q8_0", 34.0 / 32}};
 
 int64_t Context(const weights::Summary& summary, const Options& options) {
   return options.context > 0 ? options.context : summary.max_context.value_or(4096);

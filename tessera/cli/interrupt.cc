@@ -6,6 +6,7 @@
 #include <atomic>
 
 #include "tessera/cli/program.h"
+#include "tessera/cli/terminal.h"
 
 namespace tessera::cli {
 namespace {
@@ -16,7 +17,9 @@ std::atomic<bool> pressed{false};
 
 void OnInterrupt(int) {
   // A second press while the first still waits to be noticed ends the program all the same.
-  if (scopes.load() == 0 || pressed.exchange(true)) _exit(kExitInterrupted);
+  if (scopes.load() != 0 && !pressed.exchange(true)) return;
+  RestoreEcho();
+  _exit(kExitInterrupted);
 }
 
 }  // namespace

@@ -137,7 +137,8 @@ LineEditor::Result LineEditor::Read(const std::string& prompt) {
     if (goes_on) line->pop_back();
     if (!message.empty() || !first) message += '\n';
     message += *line;
-    if (closes || (!fenced && !goes_on && !MoreIsWaiting())) break;
+    const bool command = first && line->starts_with('/');
+    if (closes || (!fenced && !goes_on && (command || !MoreIsWaiting()))) break;
   }
   while (!message.empty() && message.back() == '\n') message.pop_back();
   if (fenced && message.starts_with('\n')) message.erase(0, 1);

@@ -1,7 +1,7 @@
 #pragma once
 // Reads what a person types at a terminal: editing keys, history that is kept between runs, and messages of several
 // lines. A message goes on after a line that ends in a backslash, between two lines of """, and while pasted text is
-// still arriving.
+// still arriving; but a first line that begins with a slash, a command, is a message of its own.
 
 #include <filesystem>
 #include <memory>

@@ -41,14 +41,18 @@ void RunPerplexity(const Options& options, const Globals& globals) {
   const auto checkpoint = weights::Checkpoint::Open(weights::Locate(options.model));
   const std::vector<int64_t> ids = Tokens(checkpoint, ReadText(options.file));
   const auto precision = options.exact ? ops::LinearPrecision::kExact : ops::LinearPrecision::kFast;
+  ProgressBar bar(globals, ProgressBar::Unit::kItems);
+  const int64_t tensors = std::ssize(checkpoint.tensors());
   const auto model = models::LoadModel(
-      checkpoint, {.activations = DTypeFromName(options.dtype), .pack = !options.exact, .precision = precision});
+      checkpoint, {.activations = DTypeFromName(options.dtype),
+                   .pack = !options.exact,
+                   .precision = precision,
+                   .on_weight = [&, done = int64_t{0}]() mutable { bar.Update("loading", ++done, tensors); }});
   models::PerplexityOptions measure;
   measure.window = options.window > 0 ? options.window : std::min(kWindow, model->summary().max_context);
   measure.stride = options.stride > 0 ? options.stride : std::max<int64_t>(1, measure.window / 2);
   Require(measure.window <= model->summary().max_context,
           "perplexity: a window of {} tokens; the model was made for {}", measure.window, model->summary().max_context);
-  ProgressBar bar(globals, ProgressBar::Unit::kItems);
   measure.progress = [&](int64_t done, int64_t total) { bar.Update("perplexity", done, total); };
   const auto start = std::chrono::steady_clock::now();
   const models::PerplexityResult result = models::MeasurePerplexity(*model, ids, measure);

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "tessera/cli/commands.h"
+#include "tessera/cli/help.h"
 #include "tessera/cli/interrupt.h"
 #include "tessera/cli/terminal.h"
 #include "tessera/cli/version.h"
@@ -76,6 +77,8 @@ std::string Explain(const std::exception& error) {
 void AddCommands(CLI::App& program, Globals& globals) {
   program.description("Tessera: one native engine for mixed-modal transformers");
   program.name("tessera");
+  program.formatter(std::make_shared<HelpFormatter>());
+  program.failure_message(UsageMessage);
   program.require_subcommand(1);
   program.fallthrough();
   program.add_option("-t,--threads", globals.threads, "Threads to use (default: the CPUs this process may run on)")

@@ -1,23 +1,18 @@
 #include "tessera/cli/progress.h"
 
 #include <fmt/format.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 
+#include "tessera/cli/terminal.h"
+
 namespace tessera::cli {
 namespace {
 
 constexpr std::string_view kEraseLine = "\r\x1b[2K";
-
-int TerminalWidth() {
-  struct winsize size = {};
-  if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
-  return 80;
-}
 
 void Put(std::string_view text) {
   std::fwrite(text.data(), 1, text.size(), stderr);

@@ -9,13 +9,16 @@
 #include "tessera/cli/program.h"
 #include "tessera/cli/progress.h"
 #include "tessera/cli/terminal.h"
+#include "tessera/cli/word_wrap.h"
 #include "tessera/core/json_text.h"
 
 namespace tessera::cli {
 namespace {
 
-// What suits a small instruction-tuned model when its checkpoint says nothing.
-const infer::SamplingOptions kDefaults{.temperature = 0.3f, .top_p = 0.9f};
+// What suits a small instruction-tuned model when its checkpoint says nothing. Without the penalty such models fall
+// into loops that only the context ends.
+const infer::SamplingOptions kDefaults{
+    .temperature = 0.2f, .top_p = 0.9f, .repetition_penalty = 1.1f, .repetition_window = 256};
 const infer::SamplingOptions kRawDefaults{.temperature = 0};
 
 constexpr char kFooter[] =
@@ -23,7 +26,9 @@ constexpr char kFooter[] =
     "  tessera run smollm2                                  talk in the terminal\n"
     "  tessera run smollm2 \"Why is the sky blue?\"           one answer\n"
     "  tessera run ./model.gguf --raw \"Once upon a time\"    continue plain text\n"
-    "  cat notes.txt | tessera run smollm2 --system \"Summarise what you are given.\"";
+    "  cat notes.txt | tessera run smollm2 --system \"Summarise what you are given.\"\n\n"
+    "Where a sampling option is not given, the checkpoint's generation_config.json decides; where that says nothing:\n"
+    "--temperature 0.2 --top-p 0.9 --repetition-penalty 1.1 --repetition-window 256; with --raw --temperature 0.";
 
 RunSession Open(const RunOptions& options, const Globals& globals) {
   RunSession session{.options = options};
@@ -92,18 +97,23 @@ infer::TextAnswer RunSession::Answer(std::vector<int32_t> prompt, uint64_t turn)
   const InterruptScope interrupt;
   infer::SamplingOptions drawn = sampling;
   drawn.seed += turn;
-  return infer::GenerateText(*engine, *loaded.tokenizer,
-                             {.prompt = std::move(prompt),
-                              .max_tokens = options.max_tokens,
-                              .stop = options.sampling.stop,
-                              .ignore_eos = options.ignore_eos,
-                              .sampling = drawn,
-                              .strategy = options.strategy},
-                             [&](std::string_view piece) {
-                               if (!options.json)
-                                 WriteOutput(OutputIsTerminal() ? Printable(piece) : std::string(piece));
-                               return !interrupt.interrupted();
-                             });
+  WordWrap wrap(OutputIsTerminal() ? TerminalWidth() : 0);
+  const auto show = [&](const std::string& text) {
+    if (!options.json && !text.empty()) WriteOutput(OutputIsTerminal() ? Printable(text) : text);
+  };
+  infer::TextAnswer answer = infer::GenerateText(*engine, *loaded.tokenizer,
+                                                 {.prompt = std::move(prompt),
+                                                  .max_tokens = options.max_tokens,
+                                                  .stop = options.sampling.stop,
+                                                  .ignore_eos = options.ignore_eos,
+                                                  .sampling = drawn,
+                                                  .strategy = options.strategy},
+                                                 [&](std::string_view piece) {
+                                                   show(wrap.Push(piece));
+                                                   return !interrupt.interrupted();
+                                                 });
+  show(wrap.Flush());
+  return answer;
 }
 
 void AddRun(CLI::App& program, const Globals& globals) {
@@ -115,15 +125,19 @@ void AddRun(CLI::App& program, const Globals& globals) {
       ->required();
   command->add_option("PROMPT", o->prompt, "Answer this and end; - reads standard input");
   command->add_option("-s,--system", o->system, "What the model is told before the conversation");
-  command->add_option("-n,--max-tokens", o->max_tokens, "Tokens of an answer at most (-1: until the model ends it)");
-  command->add_option("-c,--context", o->context, "Tokens that prompt and answer may take (0: as the model was made)");
+  command->add_option("-n,--max-tokens", o->max_tokens, "Tokens of an answer at most (-1: until the model ends it)")
+      ->capture_default_str();
+  command->add_option("-c,--context", o->context, "Tokens that prompt and answer may take (0: as the model was made)")
+      ->capture_default_str();
   command->add_flag("--raw", o->raw, "Continue the prompt as plain text, without the chat template");
   command->add_flag("--json", o->json, "Print the answer with its tokens and timings as one JSON object");
   command->add_flag("--ignore-eos", o->ignore_eos, "Go on when the model would end");
   command->add_option("--strategy", o->strategy, "plain, or lookup (guess repetitions of earlier text)")
-      ->check(CLI::IsMember({"plain", "lookup"}));
+      ->check(CLI::IsMember({"plain", "lookup"}))
+      ->capture_default_str();
   command->add_option("--cache-type", o->cache_type, "How keys and values are kept: f32, bf16, f16 or q8_0")
-      ->check(CLI::IsMember({"f32", "bf16", "f16", "q8_0"}));
+      ->check(CLI::IsMember({"f32", "bf16", "f16", "q8_0"}))
+      ->capture_default_str();
   AddSamplingFlags(*command, o->sampling);
   command->callback([command, o, &globals] {
     o->has_prompt = command->count("PROMPT") > 0;

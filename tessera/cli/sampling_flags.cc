@@ -66,6 +66,9 @@ infer::SamplingOptions ResolveSampling(const SamplingFlags& f, const Json& confi
                                        const infer::SamplingOptions& defaults) {
   infer::SamplingOptions o = defaults;
   if (config.is_object()) {
+    // A checkpoint that says how to sample says it as a whole.
+    if (config.contains("temperature") || config.contains("top_p") || config.contains("top_k"))
+      o.repetition_penalty = 1;
     FromConfig(config, "temperature", o.temperature);
     FromConfig(config, "top_k", o.top_k);
     FromConfig(config, "top_p", o.top_p);

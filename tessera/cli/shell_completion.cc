@@ -25,6 +25,13 @@ std::vector<std::string> Flags(const CLI::App& app) {
 
 std::string Joined(const std::vector<std::string>& words) { return fmt::format("{}", fmt::join(words, " ")); }
 
+// "run|pull|list": a pattern that matches a command, and no value of a flag before it.
+std::string CommandPattern(const CLI::App& program) {
+  std::vector<std::string> names;
+  for (const CLI::App* command : Commands(program)) names.push_back(command->get_name());
+  return fmt::format("{}", fmt::join(names, "|"));
+}
+
 std::string FirstLine(const std::string& text) { return text.substr(0, text.find('\n')); }
 
 // 'text' for a shell: a quote closes, is escaped, and opens again.
@@ -44,7 +51,7 @@ std::string Bash(const CLI::App& program) {
 _tessera() {{
   local word=${{COMP_WORDS[COMP_CWORD]}} verb='' flags='' i
   for ((i = 1; i < COMP_CWORD; i++)); do
-    [[ ${{COMP_WORDS[i]}} != -* ]] && {{ verb=${{COMP_WORDS[i]}}; break; }}
+    case ${{COMP_WORDS[i]}} in {}) verb=${{COMP_WORDS[i]}}; break ;; esac
   done
   case $verb in
 {}  esac
@@ -59,7 +66,7 @@ _tessera() {{
 }}
 complete -o filenames -F _tessera tessera
 )",
-                     cases, Joined(Flags(program)), names);
+                     CommandPattern(program), cases, Joined(Flags(program)), names);
 }
 
 std::string Zsh(const CLI::App& program) {
@@ -76,7 +83,7 @@ _tessera() {{
   local verb i
   verb=''
   for ((i = 2; i < CURRENT; i++)); do
-    [[ ${{words[i]}} != -* ]] && {{ verb=${{words[i]}}; break; }}
+    case ${{words[i]}} in {}) verb=${{words[i]}}; break ;; esac
   done
   case $verb in
 {}  esac
@@ -91,7 +98,7 @@ _tessera() {{
 }}
 if [[ $funcstack[1] == _tessera ]]; then _tessera "$@"; else compdef _tessera tessera; fi
 )",
-                     commands, cases, Joined(Flags(program)));
+                     commands, CommandPattern(program), cases, Joined(Flags(program)));
 }
 
 void AddFishFlags(const CLI::App& app, const std::string& condition, std::string& script) {

@@ -1,8 +1,11 @@
 #include "tessera/cli/terminal.h"
 
 #include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <termios.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -11,10 +14,38 @@
 #include "tessera/core/error.h"
 
 namespace tessera::cli {
+namespace {
+
+// Static, because a signal handler must reach it.
+termios with_echo = {};
+std::atomic<bool> echo_is_off{false};
+
+}  // namespace
 
 bool InputIsTerminal() { return isatty(STDIN_FILENO) != 0; }
 bool OutputIsTerminal() { return isatty(STDOUT_FILENO) != 0; }
 bool ErrorIsTerminal() { return isatty(STDERR_FILENO) != 0; }
+
+int TerminalWidth() {
+  struct winsize size = {};
+  for (const int file : {STDOUT_FILENO, STDERR_FILENO}) {
+    if (ioctl(file, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
+  }
+  return 80;
+}
+
+EchoOff::EchoOff() {
+  if (tcgetattr(STDIN_FILENO, &with_echo) != 0) return;
+  termios without = with_echo;
+  without.c_lflag &= ~static_cast<tcflag_t>(ECHO);
+  echo_is_off = tcsetattr(STDIN_FILENO, TCSANOW, &without) == 0;
+}
+
+EchoOff::~EchoOff() { RestoreEcho(); }
+
+void RestoreEcho() {
+  if (echo_is_off.exchange(false)) tcsetattr(STDIN_FILENO, TCSANOW, &with_echo);
+}
 
 bool UseColor() {
   const char* no_color = std::getenv("NO_COLOR");

@@ -9,6 +9,8 @@ namespace tessera::cli {
 bool InputIsTerminal();
 bool OutputIsTerminal();
 bool ErrorIsTerminal();
+// Columns of the terminal behind standard output or standard error; 80 where it does not say.
+int TerminalWidth();
 // Whether colours are wanted: the output is a terminal, and neither NO_COLOR nor TERM=dumb says otherwise.
 bool UseColor();
 
@@ -19,6 +21,18 @@ std::string Styled(std::string_view text, Style style);
 // `text` for a terminal: control characters other than line ends and tabs become '?'. Names in files and tokens of a
 // model may hold any of them, and some drive the terminal.
 std::string Printable(std::string_view text);
+
+// While it lives, what is typed does not appear between the words of an answer; it is read later. Does nothing where
+// the input is no terminal.
+class EchoOff {
+ public:
+  EchoOff();
+  ~EchoOff();
+  EchoOff(const EchoOff&) = delete;
+  EchoOff& operator=(const EchoOff&) = delete;
+};
+// Ends an EchoOff early; a signal handler may call it before it ends the program.
+void RestoreEcho();
 
 // Writes to standard output at once. Throws Error if it is closed or the disk is full.
 void WriteOutput(std::string_view text);

@@ -26,6 +26,7 @@ TEST(Inspect, ShowsArchitectureParametersAndMemory) {
   EXPECT_EQ(json["parameters"], 161216);
   EXPECT_EQ(json["tensors"].size(), 30u);
   EXPECT_EQ(json["memory"]["cache"]["f32"], 3 * 2 * 16 * 2 * 10 * 4);
+  EXPECT_EQ(json["memory"]["cache"]["f16"], 3 * 2 * 16 * 2 * 10 * 2) << "what run uses unless told otherwise";
   EXPECT_THAT(RunTessera({"inspect", kModel, "--tensors"}).out, HasSubstr("model.layers.2.mlp.up_proj.weight"));
 }
 

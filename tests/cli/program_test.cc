@@ -43,6 +43,7 @@ TEST(Program, WrongUsageEndsWithTwoAndSaysWhatWasWrong) {
   EXPECT_THAT(RunTessera({"version", "--frob"}).err, HasSubstr("--frob"));
   EXPECT_THAT(RunTessera({"frobnicate", "x"}).err, HasSubstr("\"frobnicate\" is not a command"));
   EXPECT_THAT(RunTessera({"frobnicate"}).err, HasSubstr("tokenize"));  // they are listed
+  EXPECT_THAT(RunTessera({"version", "--frob"}).err, HasSubstr("`tessera version --help`"));
 }
 
 TEST(Program, ThreadsOutOfRangeAreRefused) {
@@ -53,12 +54,16 @@ TEST(Program, ThreadsOutOfRangeAreRefused) {
 TEST(Program, HelpOfEveryCommandSaysWhatItDoes) {
   const ProgramResult help = RunTessera({"--help"});
   EXPECT_EQ(help.exit_code, 0);
-  for (const char* verb : {"version", "completion", "man"}) {
-    EXPECT_THAT(help.out, HasSubstr(verb));
+  for (const std::string verb : {"run", "pull", "list", "inspect", "tokenize", "detokenize", "template", "perplexity",
+                                 "forward", "grad", "bench", "quantize", "completion", "man", "version"}) {
+    EXPECT_THAT(help.out, HasSubstr("\n  " + verb + " "));
     const ProgramResult of_verb = RunTessera({verb, "--help"});
     EXPECT_EQ(of_verb.exit_code, 0);
-    EXPECT_THAT(of_verb.out, HasSubstr("Usage"));
+    EXPECT_THAT(of_verb.out, HasSubstr("Usage: tessera " + verb));
+    EXPECT_THAT(of_verb.out, HasSubstr("--threads")) << "the global options too";
   }
+  EXPECT_THAT(RunTessera({"quantize", "--help"}).out,
+              HasSubstr("Usage: tessera quantize IN OUT --type TYPE [options]"));
 }
 
 TEST(Program, CompletionsKnowTheCommands) {

@@ -164,6 +164,15 @@ TEST_F(Talk, ConversationsAreSavedAndLoaded) {
   EXPECT_TRUE(talk.WaitFor("forgotten")) << talk.screen();
 }
 
+TEST_F(Talk, CommandsTypedInARushAreMessagesOfTheirOwn) {
+  TerminalSession talk({"run", kTiny, "--raw"}, Environment());
+  ASSERT_TRUE(talk.WaitFor("> "));
+  talk.Type("/stats\r/system Be brief.\r/reset\r");
+  EXPECT_TRUE(talk.WaitFor("no answer yet")) << talk.screen();
+  EXPECT_TRUE(talk.WaitFor("system text set")) << talk.screen();
+  EXPECT_TRUE(talk.WaitFor("forgotten")) << talk.screen();
+}
+
 TEST_F(Talk, EarlierMessagesComeBackWithTheArrowKey) {
   for (const char* keys : {"first message\r", "\x1b[A\x1b[A\r"}) {
     TerminalSession talk({"run", kTiny, "--raw", "-n", "3", "--ignore-eos"}, Environment());

@@ -5,6 +5,8 @@
 #include <cmath>
 
 #include "models/golden.h"
+#include "tessera/core/json.h"
+#include "tessera/core/mapped_file.h"
 #include "tessera/models/padded_batch.h"
 #include "tessera/ops/differentiable.h"
 
@@ -48,6 +50,39 @@ TEST(GoldenGradient, BiasesWindowsAndScaledRotaryMatchPyTorch) {
     const auto results = RunGradient(*model, {.input_ids = golden["input_ids"], .labels = golden["labels"]});
     EXPECT_LE(MaxDifference(Named(results, "loss"), golden["loss"]), 1e-5f);
     ExpectGradientsMatch(results, golden);
+  }
+}
+
+// |a - b| / |b|, Frobenius norms.
+double RelativeError(const Tensor& a, const Tensor& b) {
+  double error = 0, norm = 0;
+  for (size_t i = 0; i < b.data<float>().size(); ++i) {
+    const double x = a.data<float>()[i], y = b.data<float>()[i];
+    error += (x - y) * (x - y);
+    norm += y * y;
+  }
+  return std::sqrt(error / norm);
+}
+
+// Weights, activations and gradients in bfloat16: no further from the exact ones than twice PyTorch's own bfloat16 pass
+// (tools/oracle/bf16_errors.py), tensor by tensor; and the loss no further than one rounding of it.
+TEST(GoldenGradient, BFloat16ErrsNoMoreThanTwicePyTorch) {
+  for (const std::string name : {"llama_smollm2_fp32", "llama_biases_dynamic_fp32", "qwen2_sliding_window_fp32"}) {
+    SCOPED_TRACE(name);
+    const Golden golden(name);
+    const Json errors = ParseJson(ReadFile(Golden::Folder(name) + "/bf16_errors.json", 1 << 20), "bf16_errors.json");
+    const std::string train = golden.expected.Has("train.loss") ? "train." : "";
+    const auto model = golden.Load({.weights = DType::kBF16, .activations = DType::kBF16});
+    const auto results =
+        RunGradient(*model, {.input_ids = golden[train + "input_ids"], .labels = golden[train + "labels"]});
+    EXPECT_LE(RelativeError(Named(results, "loss"), golden[train + "loss"]), 0x1p-8);
+    size_t gradients = 0;
+    for (const auto& [gradient, values] : results) {
+      if (!gradient.starts_with("grad.")) continue;
+      ++gradients;
+      EXPECT_LE(RelativeError(values, golden[gradient]), 2 * errors[gradient].get<double>()) << gradient;
+    }
+    EXPECT_EQ(gradients + 1, errors.size());
   }
 }
 
