@@ -102,7 +102,8 @@ void Conversation::Answer(const std::string& message) {
   }
   WriteOutput("\n");
   if (last_.finish == infer::TextFinish::kInterrupted) Note("(stopped)");
-  if (last_.finish == infer::TextFinish::kContext) Note("(the context is full; /reset starts afresh)");
+  if (const std::string remark = WhyItEnded(session_.options, last_.finish); !remark.empty()) Note(remark);
+  if (last_.finish == infer::TextFinish::kContext) Note("(/reset starts afresh)");
   turns_.push_back({{"role", "assistant"}, {"content", last_.text}});
 }
 

@@ -87,11 +87,19 @@ int AnswerOnce(RunSession& session, const Globals& globals) {
     WriteOutput(JsonText(report) + "\n");
   else
     WriteOutput("\n");
+  const std::string remark = WhyItEnded(session.options, answer.finish);
+  if (!remark.empty() && !globals.quiet) fmt::print(stderr, "{}\n", remark);
   if (globals.verbose) fmt::print(stderr, "{}\n", JsonText(report["timings"]));
   return answer.finish == infer::TextFinish::kInterrupted ? kExitInterrupted : 0;
 }
 
 }  // namespace
+
+std::string WhyItEnded(const RunOptions& options, infer::TextFinish finish) {
+  if (finish == infer::TextFinish::kContext) return "(the context is full)";
+  if (finish != infer::TextFinish::kLength || !options.limited_by_default) return "";
+  return fmt::format("(stopped after {} tokens; --max-tokens sets the limit)", options.max_tokens);
+}
 
 infer::TextAnswer RunSession::Answer(std::vector<int32_t> prompt, uint64_t turn) {
   const InterruptScope interrupt;
@@ -125,7 +133,8 @@ void AddRun(CLI::App& program, const Globals& globals) {
       ->required();
   command->add_option("PROMPT", o->prompt, "Answer this and end; - reads standard input");
   command->add_option("-s,--system", o->system, "What the model is told before the conversation");
-  command->add_option("-n,--max-tokens", o->max_tokens, "Tokens of an answer at most (-1: until the model ends it)")
+  command
+      ->add_option("-n,--max-tokens", o->max_tokens, "Tokens of an answer at most (-1: as many as the context holds)")
       ->capture_default_str();
   command->add_option("-c,--context", o->context, "Tokens that prompt and answer may take (0: as the model was made)")
       ->capture_default_str();
@@ -141,6 +150,7 @@ void AddRun(CLI::App& program, const Globals& globals) {
   AddSamplingFlags(*command, o->sampling);
   command->callback([command, o, &globals] {
     o->has_prompt = command->count("PROMPT") > 0;
+    o->limited_by_default = command->count("--max-tokens") == 0;
     if (o->prompt == "-" || (!o->has_prompt && !InputIsTerminal())) {
       o->prompt = ReadAllInput();
       o->has_prompt = true;

@@ -17,7 +17,8 @@ struct RunOptions {
   bool raw = false;   // no chat template
   bool json = false;  // the answer as one JSON object
   bool ignore_eos = false;
-  int64_t max_tokens = -1, context = 0;
+  int64_t max_tokens = 1024, context = 0;  // small models may not find an end by themselves
+  bool limited_by_default = true;          // nobody asked for max_tokens
   std::string cache_type = "f16", strategy = "plain";
   SamplingFlags sampling;
 };
@@ -32,6 +33,9 @@ struct RunSession {
   // Streams the answer to a prompt to standard output (not with --json); Ctrl-C ends the answer.
   infer::TextAnswer Answer(std::vector<int32_t> prompt, uint64_t turn);
 };
+
+// A remark if the answer was cut where nobody asked for it, else nothing.
+std::string WhyItEnded(const RunOptions& options, infer::TextFinish finish);
 
 // Talks with the person at the terminal until they leave.
 void Chat(RunSession& session);

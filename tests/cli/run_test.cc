@@ -31,6 +31,14 @@ TEST(Run, PrintsOneAnswerAndEnds) {
   EXPECT_EQ(result.err, "");  // nothing but the answer
 }
 
+// The context of this model is 512 tokens.
+TEST(Run, AnAnswerThatIsCutUnaskedSaysSo) {
+  const ProgramResult cut = RunTessera({"run", kTiny, "--raw", "Hello", "--ignore-eos"});
+  EXPECT_EQ(cut.exit_code, 0);
+  EXPECT_EQ(cut.err, "(the context is full)\n");
+  EXPECT_EQ(RunTessera({"run", kTiny, "--raw", "Hello", "--ignore-eos", "-q"}).err, "");
+}
+
 TEST(Run, JsonHoldsTheAnswerWithItsTokensAndTimings) {
   const ProgramResult result = RunTessera({"run", kTiny, "--raw", "--json", "Hello", "-n", "8", "--ignore-eos"});
   const Json report = ParseJson(result.out, "output");
