@@ -8,7 +8,7 @@ namespace tessera::cli {
 
 void WordWrap::EndWord(std::string& out) {
   const int gap = static_cast<int>(spaces_.size());
-  if (word_columns_ > 0 && column_ > 0 && column_ + gap + word_columns_ > width_) {
+  if (word_columns_ > 0 && column_ > 0 && !is_end_of_word_ && column_ + gap + word_columns_ > width_) {
     out += '\n';
     column_ = 0;
   } else {
@@ -20,6 +20,7 @@ void WordWrap::EndWord(std::string& out) {
   spaces_.clear();
   word_.clear();
   word_columns_ = 0;
+  is_end_of_word_ = false;
 }
 
 std::string WordWrap::Push(std::string_view piece) {
@@ -34,6 +35,7 @@ std::string WordWrap::Push(std::string_view piece) {
     if (code == ' ') {
       if (!word_.empty()) EndWord(out);
       spaces_ += ' ';
+      is_end_of_word_ = false;
     } else if (code == '\n') {
       EndWord(out);
       out += '\n';
@@ -43,7 +45,9 @@ std::string WordWrap::Push(std::string_view piece) {
       if (columns == 2) EndWord(out);
       word_.append(piece.substr(0, length));
       word_columns_ += columns;
-      if (columns == 2 || word_columns_ >= width_) EndWord(out);
+      const bool is_long = is_end_of_word_ || word_columns_ >= width_;  // the terminal breaks it
+      if (columns == 2 || is_long) EndWord(out);
+      is_end_of_word_ = is_long;
     }
     piece.remove_prefix(length);
   }

@@ -20,7 +20,8 @@ class WordWrap {
   void EndWord(std::string& out);
 
   int width_, column_ = 0, word_columns_ = 0;
-  std::string spaces_, word_;  // the spaces before the word, which a line break replaces
+  std::string spaces_, word_;    // the spaces before the word, which a line break replaces
+  bool is_end_of_word_ = false;  // the beginning of the word, longer than a line, was shown already
 };
 
 }  // namespace tessera::cli

@@ -95,7 +95,7 @@ TEST(Run, MistakesAreNamed) {
 
 TEST(Run, CtrlCEndsAnAnswerWithCode130) {
   const std::string command = "timeout --preserve-status -s INT 2 " + std::string(TESSERA_PROGRAM) + " run " + kTiny +
-                              " --raw Hello --ignore-eos -c 100000000 >/dev/null 2>&1 </dev/null";
+                              " --raw Hello --ignore-eos -n -1 -c 100000000 >/dev/null 2>&1 </dev/null";
   EXPECT_EQ(WEXITSTATUS(std::system(command.c_str())), 130);
 }
 
@@ -125,7 +125,7 @@ TEST_F(Talk, AnswersThenTakesCommandsThenLeaves) {
 }
 
 TEST_F(Talk, CtrlCStopsTheAnswerNotTheProgram) {
-  TerminalSession talk({"run", kTiny, "--raw", "--ignore-eos", "-c", "1000000"}, Environment());
+  TerminalSession talk({"run", kTiny, "--raw", "--ignore-eos", "-n", "-1", "-c", "1000000"}, Environment());
   ASSERT_TRUE(talk.WaitFor("> ")) << talk.screen();
   talk.Type("Hello\r");
   ASSERT_TRUE(talk.WaitFor("Hello\r\n"));
