@@ -17,7 +17,7 @@ done
 
 # A page that troff has nothing to say about.
 if command -v groff >/dev/null; then
-  said=$(groff -man -Tutf8 -ww -z "$share/man/man1/tessera.1" 2>&1)
+  said=$(groff -K utf8 -man -Tutf8 -ww -z "$share/man/man1/tessera.1" 2>&1)
   [ -z "$said" ] || { echo "the manual page: $said"; exit 1; }
 fi
 
