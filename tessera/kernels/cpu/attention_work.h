@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "tessera/core/isa.h"
 #include "tessera/kernels/attention.h"
 #include "tessera/kernels/attention_mask.h"
 
@@ -72,6 +73,18 @@ class AttentionWork {
   // Index of row r's pair of query and head in a tensor [T, H, …].
   size_t Place(const RowBlock& block, size_t r) const {
     return static_cast<size_t>(QueryRow(block, r) * heads + Head(block, r));
+  }
+
+  // Keys that exist in tile t of a sequence.
+  size_t KeysInTile(size_t sequence, int64_t t) const {
+    return static_cast<size_t>(std::min(kTileKeys, sequences[sequence].sequence->key_count - t * kTileKeys));
+  }
+
+  // Whether the tiles are products of bf16 pairs, accumulated in f32: where all operands are bf16 and the processor has
+  // the instruction. Elsewhere products are of f32.
+  bool Narrow() const {
+    const DType keys = pages ? pages->format.dtype : x.k.dtype();
+    return x.q.dtype() == DType::kBF16 && keys == DType::kBF16 && LiveIsa() == Isa::kAvx512Bf16;
   }
 
   // The positions that each row of a block sees.

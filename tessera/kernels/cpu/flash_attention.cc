@@ -1,16 +1,19 @@
 // FlashAttention on the CPU, forward and in pages (Dao et al. 2022, algorithm 1; the saved log-sum-exp as in
-// FlashAttention-2). `flash_attention_derivatives.cc` has the rest.
+// FlashAttention-2). `flash_attention_vjp.cc` and `flash_attention_jvp.cc` have the derivatives.
 //
 //   paper    here    shape      meaning
 //   Q O      q o     [R, D]     a block of rows that share a key/value head: some queries times the heads of a group
 //   K V      kt v    [D, 64]    a tile of keys, transposed, and [64, Dv] of values
-//   S        s       [6, 64]    scale · Q Kᵀ, masked; becomes P in place
-//   m, l     m l     [R]        running row maximum, running row sum of exp(S - m)
-//   L        lse     [T, H]     m + ln l
+//   S        s       [6, 64]    Q Kᵀ of some rows
+//   P        p       [R, 64]    exp(scale · S - m), 0 where masked
+//   m, l     m l     [R]        a reference near the running row maximum (to base 2), running row sum of P
+//   L        lse     [T, H]     m ln 2 + ln l
+//
+// T is float, or BFloat16 where all operands are: then q, k, v and P are pairs of bf16, and every sum is f32.
 //
 // A row's sum runs over positions in order: tiles of 64 inside segments of 512, each segment starting anew, then
-// the segments are merged from first to last. Tiles and segments start at multiples of their size, and the keys that a
-// mask hides are not read. So the bits of a row are a function of its own keys, in order of position, and of nothing
+// the segments are merged from first to last. Tiles and segments start at multiples of their size, and what a mask hides
+// is added as an exact 0. So the bits of a row are a function of its own keys, in order of position, and of nothing
 // else; a decoding step may give each segment to another thread, and a path of a tree equals a plain run.
 #include "tessera/kernels/attention.h"
 
@@ -37,10 +40,11 @@ struct PartialRows {
 }  // namespace tessera::kernels
 #endif
 
-HWY_BEFORE_NAMESPACE();
+TESSERA_BEFORE_TILES();
 namespace tessera::kernels::HWY_NAMESPACE {
 namespace {
 
+template <typename T>
 class ForwardBlock {
  public:
   ForwardBlock(const AttentionWork& work, const RowBlock& block, const KeyRange* ranges)
@@ -49,29 +53,21 @@ class ForwardBlock {
         ranges_(ranges),
         mask_(work.sequences[block.sequence].mask),
         tiles_(work, block.sequence, block.kv_head),
-        q_(NewBuffer(block.rows() * work.key_width())),
-        kt_(NewBuffer(work.key_width() * kTile)),
-        v_(NewBuffer(work.value_width() * kTile)),
-        sums_(NewBuffer(block.rows() * kLanes)) {
-    const Tile<float> q = Queries();
+        q_(NewBuffer<T>(block.rows() * work.key_width())),
+        p_(NewBuffer<T>(block.rows() * kTile)),
+        sums_(NewBuffer<float>(block.rows() * kLanes)) {
     for (size_t r = 0; r < block.rows(); ++r)
-      HeadRows(work.x.q, work.QueryRow(block, r), work.Head(block, r)).Load(0, q.Rows(r, 1));
+      HeadRows(work.x.q, work.QueryRow(block, r), work.Head(block, r)).Load(0, Queries().Row(r), work.key_width());
   }
 
   // The partial result of one segment, written to `out`. Rows that see none of its keys are left alone by Merge.
   void Segment(int64_t segment, const PartialRows& out) {
-    const size_t rows = block_.rows(), width = work_.value_width();
+    const size_t rows = block_.rows();
     for (size_t r = 0; r < rows; ++r) out.m[r] = -kInfinity;
     Clear(sums_.get(), rows * kLanes);
-    Clear(out.o, rows * width);
-    int64_t begin = (segment + 1) * kSegmentKeys, end = 0;
-    for (size_t r = 0; r < rows; ++r) {
-      if (ranges_[r].begin < begin && ranges_[r].begin < ranges_[r].end) begin = ranges_[r].begin;
-      if (ranges_[r].end > end) end = ranges_[r].end;
-    }
-    if (begin < segment * kSegmentKeys) begin = segment * kSegmentKeys;
-    if (end > (segment + 1) * kSegmentKeys) end = (segment + 1) * kSegmentKeys;
-    for (int64_t t = begin / kTileKeys; t * kTileKeys < end; ++t) {
+    Clear(out.o, rows * work_.value_width());
+    const auto [first, last] = TilesOf(segment);
+    for (int64_t t = first; t < last; ++t) {
       if (mask_.is_tree() && (t + 1) * kTileKeys > mask_.prefix())
         TreeTile(t, out);
       else
@@ -81,47 +77,101 @@ class ForwardBlock {
   }
 
  private:
-  Tile<float> Queries() const { return {q_.get(), block_.rows(), work_.key_width(), work_.key_width()}; }
+  Tile<T> Queries() const { return {q_.get(), block_.rows(), work_.key_width(), work_.key_width()}; }
+  Tile<T> Weights() const { return {p_.get(), block_.rows(), kTile, kTile}; }
   Tile<float> Outputs(const PartialRows& out) const {
     return {out.o, block_.rows(), work_.value_width(), work_.value_width()};
   }
 
+  // The tiles first … last - 1 of a segment that hold all its keys of some row.
+  std::pair<int64_t, int64_t> TilesOf(int64_t segment) const {
+    int64_t begin = (segment + 1) * kSegmentKeys, end = 0;
+    for (size_t r = 0; r < block_.rows(); ++r) {
+      if (ranges_[r].begin < begin && ranges_[r].begin < ranges_[r].end) begin = ranges_[r].begin;
+      if (ranges_[r].end > end) end = ranges_[r].end;
+    }
+    if (begin < segment * kSegmentKeys) begin = segment * kSegmentKeys;
+    if (end > (segment + 1) * kSegmentKeys) end = (segment + 1) * kSegmentKeys;
+    return {begin / kTileKeys, (end + kTileKeys - 1) / kTileKeys};
+  }
+
+  // The places lo … hi - 1 of a tile that a row sees.
+  struct Span {
+    size_t lo, hi;
+    bool empty() const { return lo >= hi; }
+    bool whole() const { return lo == 0 && hi == kTile; }
+  };
+  Span Seen(size_t row, int64_t t) const {
+    const KeyRange& range = ranges_[row];
+    const int64_t first = t * kTileKeys, last = first + kTileKeys;
+    return {range.begin <= first  ? 0
+            : range.begin >= last ? kTile
+                                  : static_cast<size_t>(range.begin - first),
+            range.end >= last    ? kTile
+            : range.end <= first ? 0
+                                 : static_cast<size_t>(range.end - first)};
+  }
+
+  // All scores of the tile while its keys are in the first-level cache, then all sums while its values are.
   void PlainTile(int64_t t, const PartialRows& out) {
-    const KeyTiles::View tile = tiles_.Load(t, kt_.get(), v_.get());
-    HWY_ALIGN float s_data[kRowGroup * kTile];
-    for (size_t r0 = 0; r0 < block_.rows(); r0 += kRowGroup) {
-      const size_t n = block_.rows() - r0 < kRowGroup ? block_.rows() - r0 : kRowGroup;
-      size_t lo[kRowGroup], hi[kRowGroup], most = 0;
-      for (size_t r = 0; r < n; ++r) {
-        Clip(ranges_[r0 + r], t, lo[r], hi[r]);
-        if (lo[r] < hi[r] && hi[r] > most) most = hi[r];
+    const typename KeyTiles<T>::View tile = tiles_.Load(t);
+    int finite = -1;  // not known yet
+    for (size_t begin = 0, end; begin < block_.rows(); begin = end) {
+      for (end = begin; end < block_.rows() && !Seen(end, t).empty();) ++end;
+      Scores(t, tile.kt, begin, end, out);
+      for (size_t r0 = begin; r0 < end; r0 += kRowGroup) {
+        const size_t n = end - r0 < kRowGroup ? end - r0 : kRowGroup;
+        const size_t depth = Columns(r0, n, t);
+        const bool hides = depth < kTile || !Seen(r0, t).whole() || !Seen(r0 + n - 1, t).whole();
+        if (hides && finite < 0) finite = Finite(tile.v.Cols(work_.value_dim));
+        if (hides && finite == 0) {
+          for (size_t r = r0; r < r0 + n; ++r) AddPicked(r, Seen(r, t), nullptr, tile.v, out);
+        } else {
+          MulAdd<T>(Weights().Rows(r0, n), tile.v.Depth(depth), Outputs(out).Rows(r0, n));  // O' += P Vj
+        }
       }
-      if (most == 0) continue;
-      const Tile<float> s{s_data, n, kTile, kTile};
-      const size_t columns = (most + kColumnStep - 1) / kColumnStep * kColumnStep;
-      Mul(Queries().Rows(r0, n).Cols(0, work_.key_dim), tile.kt.Cols(0, columns), s.Cols(0, columns));
-      for (size_t r = 0; r < n; ++r) {
-        if (lo[r] < hi[r]) Softmax(r0 + r, s.Row(r), columns, lo[r], hi[r], out);
-      }
-      MulAddRanges(s, lo, hi, tile.v, Outputs(out).Rows(r0, n));  // O' += P Vj
+      if (end == begin) ++end;
     }
   }
 
-  // m' = max(m, rowmax S);  P = exp(S - m');  l' = e^(m-m') l + rowsum P;  O' = e^(m-m') O.  `row` is of the block.
-  void Softmax(size_t row, float* s, size_t columns, size_t lo, size_t hi, const PartialRows& out) {
-    const float cap = work_.spec.softcap;
-    const float most = cap > 0 ? ScaleAndMask<true>(s, columns, lo, hi, work_.spec.scale, cap)
-                               : ScaleAndMask<false>(s, columns, lo, hi, work_.spec.scale, cap);
-    if (most > out.m[row]) {
-      if (out.m[row] > -kInfinity) {
-        const float shrink = std::exp(out.m[row] - most);
-        for (size_t lane = 0; lane < kLanes; ++lane) sums_[row * kLanes + lane] *= shrink;
-        ScaleRow(shrink, out.o + row * work_.value_width(), work_.value_width());
-      }
-      out.m[row] = most;
+  void Scores(int64_t t, Panel<const T> kt, size_t begin, size_t end, const PartialRows& out) {
+    HWY_ALIGN float s_data[kRowGroup * kTile];
+    for (size_t r0 = begin; r0 < end; r0 += kRowGroup) {
+      const size_t n = end - r0 < kRowGroup ? end - r0 : kRowGroup;
+      const Tile<float> s{s_data, n, kTile, kTile};
+      Mul<T>(Queries().Rows(r0, n), kt.Cols(Columns(r0, n, t)), s);  // S = Q Kjᵀ
+      for (size_t r = 0; r < n; ++r) Softmax(r0 + r, s.Row(r), Seen(r0 + r, t), out);
     }
-    const float shift = out.m[row] == -kInfinity ? 0 : out.m[row];  // scores of -inf have weight 0
-    ExpMinus(shift, s, columns, sums_.get() + row * kLanes);
+  }
+
+  // How many columns of a tile some rows see, rounded up.
+  size_t Columns(size_t r0, size_t n, int64_t t) const {
+    size_t most = 0;
+    for (size_t r = r0; r < r0 + n; ++r) most = std::max(most, Seen(r, t).hi);
+    return (most + kColumnStep - 1) / kColumnStep * kColumnStep;
+  }
+
+  // m' = max(m, rowmax S);  P = exp(S - m');  l' = e^(m-m') l + rowsum P;  O' = e^(m-m') O.  `row` is of the block.
+  void Softmax(size_t row, float* s, Span seen, const PartialRows& out) {
+    const float cap = work_.spec.softcap, factor = (cap > 0 ? 1 : work_.spec.scale) * kLog2E;
+    const RowState state{out.m[row], sums_.get() + row * kLanes};
+    T* p = Weights().Row(row);
+    if (cap > 0) CapRow(s, kTile, work_.spec.scale, cap);
+    const float shrink = seen.whole() ? OnlineSoftmax<T, true>(s, seen.lo, seen.hi, factor, state, p)
+                                      : OnlineSoftmax<T, false>(s, seen.lo, seen.hi, factor, state, p);
+    if (shrink != 1) ScaleRow(shrink, Outputs(out).Row(row), work_.value_width());
+  }
+
+  // O' += P V for one row whose value of place j is number index[j] of `v`, or number j where there is no index. What
+  // it does not see is cleared, so that NaN there changes nothing: the same sum as MulAdd's.
+  void AddPicked(size_t row, Span seen, const int64_t* index, Panel<const T> v, const PartialRows& out) {
+    if (!picked_) picked_ = NewBuffer<T>(kTile * work_.value_width());
+    const Panel<T> picked{picked_.get(), kTile, work_.value_width(), work_.value_width()};
+    for (size_t j = 0; j < kTile; ++j) {
+      const int64_t place = index ? index[j] : static_cast<int64_t>(j);
+      CopyPanelRow<T>(v, j < seen.lo || j >= seen.hi ? -1 : place, picked, j);
+    }
+    MulAdd<T>(Weights().Rows(row, 1), picked, Outputs(out).Rows(row, 1));
   }
 
   // A tile of positions at or beyond a tree's root: each row has its own keys there. All scores of the tail are
@@ -131,59 +181,64 @@ class ForwardBlock {
     HWY_ALIGN float s[kTile];
     int64_t index[kTile];  // of a position's key, from the tail's first
     for (size_t r = 0; r < block_.rows(); ++r) {
-      size_t lo, hi;
-      Clip(ranges_[r], t, lo, hi);
-      if (lo >= hi) continue;
+      const Span seen = Seen(r, t);
+      if (seen.empty()) continue;
       const int64_t* path = paths_[r].data();
       Clear(s, kTile);
-      for (size_t j = lo; j < hi; ++j) {
+      for (size_t j = seen.lo; j < seen.hi; ++j) {
         const int64_t position = t * kTileKeys + static_cast<int64_t>(j);
         index[j] = (position < mask_.prefix() ? position : path[position - mask_.prefix()]) - tail_begin_ * kTileKeys;
         s[j] = tail_scores_[r * tail_keys_ + static_cast<size_t>(index[j])];
       }
-      Softmax(r, s, kTile, lo, hi, out);
-      MulAddPicked(s + lo, index + lo, hi - lo, {tail_v_.get(), tail_keys_, work_.value_width(), work_.value_width()},
-                   out.o + r * work_.value_width());
+      Softmax(r, s, seen, out);
+      AddPicked(r, seen, index, Tail(tail_v_.get()), out);
     }
   }
+
+  Panel<T> Tail(T* v) const { return {v, tail_keys_, work_.value_width(), work_.value_width()}; }
 
   void LoadTail() {
     const AttentionSequence& sequence = *work_.sequences[block_.sequence].sequence;
     tail_begin_ = mask_.prefix() / kTileKeys;
     const size_t count = static_cast<size_t>((sequence.key_count + kTileKeys - 1) / kTileKeys - tail_begin_);
-    const size_t width = work_.value_width();
+    const size_t tile_numbers = kTile * work_.value_width();
     tail_keys_ = count * kTile;
-    tail_scores_ = NewBuffer(block_.rows() * tail_keys_);
-    tail_v_ = NewBuffer(tail_keys_ * width);
+    tail_scores_ = NewBuffer<float>(block_.rows() * tail_keys_);
+    tail_v_ = NewBuffer<T>(count * tile_numbers);
     for (size_t i = 0; i < count; ++i) {
-      float* v = tail_v_.get() + i * kTile * width;
-      const KeyTiles::View tile = tiles_.Load(tail_begin_ + static_cast<int64_t>(i), kt_.get(), v);
-      if (tile.v.data != v) std::memcpy(v, tile.v.data, kTile * width * sizeof(float));
-      Mul(Queries().Cols(0, work_.key_dim), tile.kt,
-          {tail_scores_.get() + i * kTile, block_.rows(), kTile, tail_keys_});
+      const typename KeyTiles<T>::View tile = tiles_.Load(tail_begin_ + static_cast<int64_t>(i));
+      std::memcpy(static_cast<void*>(tail_v_.get() + i * tile_numbers), tile.v.data, tile_numbers * sizeof(T));
+      Mul<T>(Queries(), tile.kt, {tail_scores_.get() + i * kTile, block_.rows(), kTile, tail_keys_});
     }
     paths_.resize(block_.rows());
     for (size_t r = 0; r < block_.rows(); ++r)
       paths_[r] = mask_.Path((block_.begin + static_cast<int64_t>(r)) / work_.group);
   }
 
-  static void Clip(const KeyRange& range, int64_t t, size_t& lo, size_t& hi) {
-    const int64_t first = t * kTileKeys, last = first + kTileKeys;
-    lo = range.begin <= first ? 0 : range.begin >= last ? kTile : static_cast<size_t>(range.begin - first);
-    hi = range.end >= last ? kTile : range.end <= first ? 0 : static_cast<size_t>(range.end - first);
-  }
-
   const AttentionWork& work_;
   const RowBlock& block_;
   const KeyRange* ranges_;
   const AttentionMask& mask_;
-  KeyTiles tiles_;
-  Buffer q_, kt_, v_, sums_;  // sums_ [R, lanes]: l, still in lanes
-  Buffer tail_scores_, tail_v_;
+  KeyTiles<T> tiles_;
+  Buffer<T> q_, p_;
+  Buffer<float> sums_;  // [R, lanes]: l, still in lanes
+  Buffer<T> picked_, tail_v_;
+  Buffer<float> tail_scores_;
   int64_t tail_begin_ = 0;
   size_t tail_keys_ = 0;
   std::vector<std::vector<int64_t>> paths_;
 };
+
+template <typename T>
+void ForwardSegmentsOf(const AttentionWork& work, const RowBlock& block, const KeyRange* ranges, int64_t first,
+                       int64_t last, const std::function<PartialRows(int64_t)>& partial,
+                       const std::function<void(int64_t)>& done) {
+  ForwardBlock<T> forward(work, block, ranges);
+  for (int64_t segment = first; segment < last; ++segment) {
+    forward.Segment(segment, partial(segment));
+    done(segment);
+  }
+}
 
 }  // namespace
 
@@ -191,11 +246,10 @@ class ForwardBlock {
 void ForwardSegments(const AttentionWork& work, const RowBlock& block, const KeyRange* ranges, int64_t first,
                      int64_t last, const std::function<PartialRows(int64_t)>& partial,
                      const std::function<void(int64_t)>& done) {
-  ForwardBlock forward(work, block, ranges);
-  for (int64_t segment = first; segment < last; ++segment) {
-    forward.Segment(segment, partial(segment));
-    done(segment);
+  if constexpr (kHasBf16Products) {
+    if (work.Narrow()) return ForwardSegmentsOf<BFloat16>(work, block, ranges, first, last, partial, done);
   }
+  ForwardSegmentsOf<float>(work, block, ranges, first, last, partial, done);
 }
 
 // Adds one segment's partial result to the total of the segments before it, for the rows that see any of its keys.
@@ -214,14 +268,14 @@ void MergeSegment(const AttentionWork& work, const RowBlock& block, const KeyRan
     }
     const float m = total.m[r] > partial.m[r] ? total.m[r] : partial.m[r];
     const float shift = m == -kInfinity ? 0 : m;
-    const float a = std::exp(total.m[r] - shift), b = std::exp(partial.m[r] - shift);
+    const float a = std::exp2(total.m[r] - shift), b = std::exp2(partial.m[r] - shift);
     total.l[r] = a * total.l[r] + b * partial.l[r];
     MixRows(a, o, b, partial.o + r * width, width);
     total.m[r] = m;
   }
 }
 
-// O = O' / l and L = m + ln l, after the sink took its share.
+// O = O' / l and L = m ln 2 + ln l, after the sink took its share.
 void FinishRows(const AttentionWork& work, const RowBlock& block, const KeyRange* ranges, const PartialRows& total,
                 const AttentionResult& result) {
   Tensor o = result.o, lse = result.lse;
@@ -235,14 +289,15 @@ void FinishRows(const AttentionWork& work, const RowBlock& block, const KeyRange
       lse.mutable_data<float>()[place] = kInfinity;
     } else {
       if (!work.sinks.empty()) {
-        const float sink = work.sinks[static_cast<size_t>(work.Head(block, r))];
+        const float sink = work.sinks[static_cast<size_t>(work.Head(block, r))] * kLog2E;
         const float most = sink > m ? sink : m;
-        factor = std::exp(m - most);
-        l = l * factor + std::exp(sink - most);
+        factor = std::exp2(m - most);
+        l = l * factor + std::exp2(sink - most);
         m = most;
       }
       ScaleRow(factor / l, row, width);
-      lse.mutable_data<float>()[place] = m + std::log(l);
+      for (size_t d = 0; d < width; ++d) row[d] += 0.0f;  // -0 becomes 0: hidden keys may have added one or the other
+      lse.mutable_data<float>()[place] = m * kLn2 + std::log(l);
     }
     StoreRow(row, o.dtype(), o.mutable_raw() + BytesFor(o.dtype(), static_cast<int64_t>(place * work.value_dim)),
              work.value_dim);
@@ -250,7 +305,7 @@ void FinishRows(const AttentionWork& work, const RowBlock& block, const KeyRange
 }
 
 }  // namespace tessera::kernels::HWY_NAMESPACE
-HWY_AFTER_NAMESPACE();
+TESSERA_AFTER_TILES();
 
 #if HWY_ONCE
 namespace tessera::kernels {
@@ -260,15 +315,18 @@ HWY_EXPORT(ForwardSegments);
 HWY_EXPORT(MergeSegment);
 HWY_EXPORT(FinishRows);
 
-// A block of 192 rows reads each tile of keys from the second-level cache 32 times for once from memory.
-constexpr int64_t kMostRows = 192, kFewRows = 16;
+// A tile of keys is packed once for a block: 384 rows make that 2 % of the work, and their o stays in the second-level
+// cache.
+constexpr int64_t kMostRows = 384, kFewRows = 16;
 
 struct PartialStorage {
-  std::vector<float> values;
+  hwy::AlignedFreeUniquePtr<float[]> values;
   PartialRows rows;
   explicit PartialStorage(const AttentionWork& work, const RowBlock& block)
-      : values(block.rows() * (work.value_width() + 2)),
-        rows{values.data(), values.data() + block.rows(), values.data() + 2 * block.rows()} {}
+      : values(hwy::AllocateAligned<float>(block.rows() * (work.value_width() + 2))) {
+    float* m = values.get() + block.rows() * work.value_width();
+    rows = {m, m + block.rows(), values.get()};
+  }
 };
 
 void ForwardWhole(const AttentionWork& work, const RowBlock& block, const AttentionResult& result) {

@@ -1,4 +1,5 @@
-// Tiles of keys and values as f32, wherever they come from: a plain tensor of any dtype, or pages of any format.
+// Tiles of keys and values as the products of T want them (f32, or bf16 pairs), wherever they come from: a plain tensor
+// of any dtype, or pages of any format. What lies in a page in that order is used in its place.
 #if defined(TESSERA_KERNELS_CPU_KEY_TILES_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef TESSERA_KERNELS_CPU_KEY_TILES_INL_H_
 #undef TESSERA_KERNELS_CPU_KEY_TILES_INL_H_
@@ -8,17 +9,20 @@
 
 #include <hwy/aligned_allocator.h>
 
-#include "tessera/kernels/cpu/attention_work.h"
-#include "tessera/kernels/cpu/tile-inl.h"
+#include "tessera/kernels/cpu/softmax-inl.h"
+#include "tessera/kernels/cpu/tile_rows-inl.h"
 #include "tessera/kernels/kv_layout.h"
 
-HWY_BEFORE_NAMESPACE();
+TESSERA_BEFORE_TILES();
 namespace tessera::kernels::HWY_NAMESPACE {
 
-using Buffer = hwy::AlignedFreeUniquePtr<float[]>;
-inline Buffer NewBuffer(size_t floats) { return hwy::AllocateAligned<float>(std::max<size_t>(floats, 1)); }
-
-constexpr size_t kTile = static_cast<size_t>(kTileKeys);
+template <typename T>
+using Buffer = hwy::AlignedFreeUniquePtr<T[]>;
+// Not cleared.
+template <typename T>
+Buffer<T> NewBuffer(size_t count) {
+  return hwy::AllocateAligned<T>(std::max<size_t>(count, 1));
+}
 
 // Rows of one head of a plain tensor [rows, heads, dim].
 struct HeadRows {
@@ -33,103 +37,110 @@ struct HeadRows {
         stride_bytes(static_cast<size_t>(BytesFor(x.dtype(), x.dim(1) * x.dim(2)))),
         dim(static_cast<size_t>(x.dim(2))) {}
 
-  // Rows begin … begin + to.rows - 1 as f32; the columns beyond dim become 0.
-  void Load(size_t begin, Tile<float> to) const {
-    for (size_t r = 0; r < to.rows; ++r) {
-      LoadRow(data + (begin + r) * stride_bytes, dtype, to.Row(r), dim);
-      Clear(to.Row(r) + dim, to.cols - dim);
-    }
+  // Row r into a row of `width` numbers; those beyond dim become 0.
+  template <typename T>
+  void Load(size_t r, T* to, size_t width) const {
+    LoadRow(data + r * stride_bytes, dtype, to, dim);
+    Clear(to + dim, width - dim);
   }
 };
 
+// The rows of tile t of one key/value head of a plain tensor like k or v, in `to` [64, D']; 0 where there is no key.
+template <typename T>
+void LoadTileRows(const AttentionWork& work, size_t sequence, int64_t kv_head, const Tensor& x, int64_t t, Tile<T> to) {
+  const HeadRows rows(x, work.sequences[sequence].first_key + t * kTileKeys, kv_head);
+  const size_t count = work.KeysInTile(sequence, t);
+  for (size_t j = 0; j < count; ++j) rows.Load(j, to.Row(j), to.cols);
+  Clear(to.Row(count), (kTile - count) * to.stride);
+}
+
 // Two bf16 in a 32-bit word, as f32: `low` is the first.
-inline void UnpackPairs(const uint32_t* words, float* low, float* high, size_t count) {
+inline void UnpackPairs(const std::byte* pairs, float* low, float* high, size_t count) {
   const Floats df;
   const hn::RebindToUnsigned<Floats> du;
   for (size_t i = 0; i < count; i += kLanes) {
-    const auto word = hn::LoadU(du, words + i);
+    const auto word = hn::BitCast(du, hn::LoadU(df, reinterpret_cast<const float*>(pairs) + i));
     hn::StoreU(hn::BitCast(df, hn::ShiftLeft<16>(word)), df, low + i);
     hn::StoreU(hn::BitCast(df, hn::And(word, hn::Set(du, 0xffff0000u))), df, high + i);
   }
 }
 
 // The keys and values of one key/value head of one sequence, a tile of 64 positions at a time.
+template <typename T>
 class KeyTiles {
  public:
   KeyTiles(const AttentionWork& work, size_t sequence, int64_t kv_head)
       : work_(work),
-        sequence_(*work.sequences[sequence].sequence),
-        first_key_(work.sequences[sequence].first_key),
+        sequence_(sequence),
         kv_head_(kv_head),
-        rows_(NewBuffer(work.pages ? 0 : kTile * work.key_width())) {}
+        kt_(NewBuffer<T>(work.key_width() * kTile)),
+        v_(NewBuffer<T>(work.value_width() * kTile)),
+        rows_(NewBuffer<T>(work.pages ? 0 : kTile * std::max(work.key_width(), work.value_width()))) {}
 
   struct View {
-    Tile<const float> kt, v;  // Kᵀ [D, 64], V [64, Dv']
+    Panel<const T> kt, v;  // Kᵀ [D, 64], V [64, Dv']; the values of positions that have no key are 0
   };
 
-  // Tile t, in the scratch given (Kᵀ: D rounded up to even, times 64; V: 64 · Dv') or where it lies in its page.
-  View Load(int64_t t, float* kt, float* v) const {
-    const size_t width = work_.value_width();
-    if (work_.pages) {
-      LoadPage(t, kt, v);
-    } else {
-      LoadKeys(t, work_.x.k, kt, nullptr);
-      LoadValues(t, work_.x.v, v);
-    }
-    return {{kt, work_.key_dim, kTile, kTile}, {v, kTile, width, width}};
-  }
-
-  // The tile of a plain tensor like k, transposed and, where `rows` [64, D'] is given, as it is.
-  void LoadKeys(int64_t t, const Tensor& k, float* kt, float* rows) const {
-    const size_t count = Count(t), width = work_.key_width();
-    const Tile<float> to{rows ? rows : rows_.get(), count, width, width};
-    HeadRows(k, first_key_ + t * kTileKeys, kv_head_).Load(0, to);
-    if (rows) Clear(rows + count * width, (kTile - count) * width);
-    TransposeInto(to.Cols(0, work_.key_dim), {kt, work_.key_dim, kTile, kTile});
-    for (size_t d = 0; d < work_.key_dim; ++d) Clear(kt + d * kTile + count, kTile - count);
-  }
-  void LoadValues(int64_t t, const Tensor& v, float* rows) const {
-    const size_t count = Count(t), width = work_.value_width();
-    HeadRows(v, first_key_ + t * kTileKeys, kv_head_).Load(0, {rows, count, width, width});
-    Clear(rows + count * width, (kTile - count) * width);
-  }
-
-  // Keys that exist in tile t.
-  size_t Count(int64_t t) const {
-    return static_cast<size_t>(std::min(kTileKeys, sequence_.key_count - t * kTileKeys));
+  // Valid until the next call.
+  View Load(int64_t t) {
+    if (work_.pages) return LoadPage(t);
+    const size_t key_width = work_.key_width(), value_width = work_.value_width();
+    const Tile<T> k{rows_.get(), kTile, key_width, key_width}, v{rows_.get(), kTile, value_width, value_width};
+    LoadTileRows(work_, sequence_, kv_head_, work_.x.k, t, k);
+    PackTransposed<T>(k, Keys());
+    LoadTileRows(work_, sequence_, kv_head_, work_.x.v, t, v);
+    Pack(v, Values());
+    return {Keys(), Values()};
   }
 
  private:
-  void LoadPage(int64_t t, float*& kt, float*& v) const {
+  Panel<T> Keys() const { return {kt_.get(), work_.key_dim, kTile, kTile}; }
+  Panel<T> Values() const { return {v_.get(), kTile, work_.value_width(), work_.value_width()}; }
+
+  View LoadPage(int64_t t) {
     const KvLayout layout(work_.pages->format);
-    std::byte* block = work_.pages->base + sequence_.pages[static_cast<size_t>(t)] * work_.pages->format.page_bytes() +
-                       kv_head_ * layout.head_bytes;
+    const int32_t page = work_.sequences[sequence_].sequence->pages[static_cast<size_t>(t)];
+    const std::byte* block =
+        work_.pages->base + page * work_.pages->format.page_bytes() + kv_head_ * layout.head_bytes;
+    const size_t count = work_.KeysInTile(sequence_, t);
+    View view{Keys(), Values()};
+    if (layout.dtype == DTypeOf<T>) {
+      view.kt.data = reinterpret_cast<const T*>(block);
+      view.v.data = reinterpret_cast<const T*>(block + layout.values);
+      if (count < kTile) std::memcpy(static_cast<void*>(v_.get()), view.v.data, kTile * view.v.stride * sizeof(T));
+    } else {
+      if constexpr (kPerWord<T> == 1) Convert(layout, block);
+    }
+    if (count < kTile) {
+      for (size_t j = count; j < kTile; ++j) CopyPanelRow<T>(view.v, -1, Values(), j);
+      view.v.data = v_.get();
+    }
+    return view;
+  }
+
+  // A page of another dtype, as f32.
+  void Convert(const KvLayout& layout, const std::byte* block) {
     const size_t key_count = work_.key_dim * kTile, width = work_.value_width();
-    switch (layout.dtype) {
-      case DType::kF32:
-        kt = reinterpret_cast<float*>(block), v = reinterpret_cast<float*>(block + layout.values);
-        return;
-      case DType::kBF16:
-        for (size_t d = 0; d < work_.key_dim; d += 2)
-          UnpackPairs(reinterpret_cast<const uint32_t*>(block) + d / 2 * kTile, kt + d * kTile, kt + (d + 1) * kTile,
-                      kTile);
-        for (size_t j = 0; j < kTile; j += 2)
-          UnpackPairs(reinterpret_cast<const uint32_t*>(block + layout.values) + j / 2 * width, v + j * width,
-                      v + (j + 1) * width, width);
-        return;
-      case DType::kF16:
-        LoadRow(block, DType::kF16, kt, key_count);
-        LoadRow(block + layout.values, DType::kF16, v, kTile * width);
-        return;
-      default:
-        return LoadQuantized(layout, block, kt, v);
+    float *kt = kt_.get(), *v = v_.get();
+    if (layout.dtype == DType::kBF16) {
+      const size_t bytes = sizeof(uint32_t);
+      for (size_t d = 0; d < work_.key_dim; d += 2)
+        UnpackPairs(block + d / 2 * kTile * bytes, kt + d * kTile, kt + (d + 1) * kTile, kTile);
+      for (size_t j = 0; j < kTile; j += 2)
+        UnpackPairs(block + layout.values + j / 2 * width * bytes, v + j * width, v + (j + 1) * width, width);
+    } else if (layout.dtype == DType::kF16) {
+      LoadRow(block, DType::kF16, kt, key_count);
+      LoadRow(block + layout.values, DType::kF16, v, kTile * width);
+    } else {
+      Dequantize(layout, block);
     }
   }
 
-  void LoadQuantized(const KvLayout& layout, const std::byte* block, float* kt, float* v) const {
+  void Dequantize(const KvLayout& layout, const std::byte* block) {
     const size_t width = work_.value_width(), blocks = (work_.value_dim + 31) / 32;
     const int8_t* keys = reinterpret_cast<const int8_t*>(block);
     const int8_t* values = reinterpret_cast<const int8_t*>(block + layout.values);
+    float *kt = kt_.get(), *v = v_.get();
     float scale[kTile];
     for (size_t d = 0; d < work_.key_dim; ++d) {
       if (d % 32 == 0) LoadRow(block + layout.key_scales + d / 32 * kTile * 2, DType::kF16, scale, kTile);
@@ -145,12 +156,12 @@ class KeyTiles {
   }
 
   const AttentionWork& work_;
-  const AttentionSequence& sequence_;
-  int64_t first_key_, kv_head_;
-  Buffer rows_;
+  size_t sequence_;
+  int64_t kv_head_;
+  Buffer<T> kt_, v_, rows_;
 };
 
 }  // namespace tessera::kernels::HWY_NAMESPACE
-HWY_AFTER_NAMESPACE();
+TESSERA_AFTER_TILES();
 
 #endif  // include guard of the instruction set
