@@ -56,8 +56,10 @@ class ForwardBlock {
         q_(NewBuffer<T>(block.rows() * work.key_width())),
         p_(NewBuffer<T>(block.rows() * kTile)),
         sums_(NewBuffer<float>(block.rows() * kLanes)) {
-    for (size_t r = 0; r < block.rows(); ++r)
-      HeadRows(work.x.q, work.QueryRow(block, r), work.Head(block, r)).Load(0, Queries().Row(r), work.key_width());
+    LoadBlock(work, block, work.x.q, Queries());
+    for (size_t r = 0; r < block.rows(); ++r) {
+      all_see_.begin = std::max(all_see_.begin, ranges[r].begin), all_see_.end = std::min(all_see_.end, ranges[r].end);
+    }
   }
 
   // The partial result of one segment, written to `out`. Rows that see none of its keys are left alone by Merge.
@@ -115,40 +117,43 @@ class ForwardBlock {
   // All scores of the tile while its keys are in the first-level cache, then all sums while its values are.
   void PlainTile(int64_t t, const PartialRows& out) {
     const typename KeyTiles<T>::View tile = tiles_.Load(t);
-    int finite = -1;  // not known yet
-    for (size_t begin = 0, end; begin < block_.rows(); begin = end) {
-      for (end = begin; end < block_.rows() && !Seen(end, t).empty();) ++end;
-      Scores(t, tile.kt, begin, end, out);
-      for (size_t r0 = begin; r0 < end; r0 += kRowGroup) {
-        const size_t n = end - r0 < kRowGroup ? end - r0 : kRowGroup;
-        const size_t depth = Columns(r0, n, t);
-        const bool hides = depth < kTile || !Seen(r0, t).whole() || !Seen(r0 + n - 1, t).whole();
-        if (hides && finite < 0) finite = Finite(tile.v.Cols(work_.value_dim));
-        if (hides && finite == 0) {
-          for (size_t r = r0; r < r0 + n; ++r) AddPicked(r, Seen(r, t), nullptr, tile.v, out);
-        } else {
-          MulAdd<T>(Weights().Rows(r0, n), tile.v.Depth(depth), Outputs(out).Rows(r0, n));  // O' += P Vj
-        }
+    if (all_see_.begin <= t * kTileKeys && all_see_.end >= (t + 1) * kTileKeys) {
+      for (size_t r = 0; r < block_.rows(); r += kRowGroup) {
+        Scores(r, GroupAt(r, block_.rows()), tile.kt, nullptr, out);
+        tiles_.Prefetch(t + 1, r / kRowGroup);
       }
-      if (end == begin) ++end;
+      MulAdd<T>(Weights(), tile.v, Outputs(out));  // O' += P Vj
+    } else {
+      for (size_t begin = 0, end; begin < block_.rows(); begin = end + 1) {
+        for (end = begin; end < block_.rows() && !Seen(end, t).empty();) ++end;
+        PartOfTile(t, tile, begin, end, out);
+      }
     }
   }
 
-  void Scores(int64_t t, Panel<const T> kt, size_t begin, size_t end, const PartialRows& out) {
-    HWY_ALIGN float s_data[kRowGroup * kTile];
+  // Of rows begin … end - 1, which all see some of the tile.
+  void PartOfTile(int64_t t, const typename KeyTiles<T>::View& tile, size_t begin, size_t end, const PartialRows& out) {
+    const bool finite = begin < end && Finite(tile.v.Cols(work_.value_dim));
     for (size_t r0 = begin; r0 < end; r0 += kRowGroup) {
-      const size_t n = end - r0 < kRowGroup ? end - r0 : kRowGroup;
-      const Tile<float> s{s_data, n, kTile, kTile};
-      Mul<T>(Queries().Rows(r0, n), kt.Cols(Columns(r0, n, t)), s);  // S = Q Kjᵀ
-      for (size_t r = 0; r < n; ++r) Softmax(r0 + r, s.Row(r), Seen(r0 + r, t), out);
+      const size_t n = GroupAt(r0, end);
+      Span seen[kRowGroup];
+      size_t columns = 0;
+      for (size_t r = 0; r < n; ++r) seen[r] = Seen(r0 + r, t), columns = std::max(columns, seen[r].hi);
+      columns = (columns + kColumnStep - 1) / kColumnStep * kColumnStep;
+      Scores(r0, n, tile.kt.Cols(columns), seen, out);
+      if (finite) MulAdd<T>(Weights().Rows(r0, n), tile.v.Depth(columns), Outputs(out).Rows(r0, n));
+      for (size_t r = 0; r < n && !finite; ++r) AddPicked(r0 + r, seen[r], nullptr, tile.v, out);
     }
   }
 
-  // How many columns of a tile some rows see, rounded up.
-  size_t Columns(size_t r0, size_t n, int64_t t) const {
-    size_t most = 0;
-    for (size_t r = r0; r < r0 + n; ++r) most = std::max(most, Seen(r, t).hi);
-    return (most + kColumnStep - 1) / kColumnStep * kColumnStep;
+  static size_t GroupAt(size_t r, size_t end) { return end - r < kRowGroup ? end - r : kRowGroup; }
+
+  // P of n rows, from S = Q Kjᵀ. Without `seen` they see the whole tile.
+  void Scores(size_t r0, size_t n, Panel<const T> kt, const Span* seen, const PartialRows& out) {
+    HWY_ALIGN float s_data[kRowGroup * kTile];
+    const Tile<float> s{s_data, n, kTile, kTile};
+    Mul<T>(Queries().Rows(r0, n), kt, s);
+    for (size_t r = 0; r < n; ++r) Softmax(r0 + r, s.Row(r), seen ? seen[r] : Span{0, kTile}, out);
   }
 
   // m' = max(m, rowmax S);  P = exp(S - m');  l' = e^(m-m') l + rowsum P;  O' = e^(m-m') O.  `row` is of the block.
@@ -218,6 +223,7 @@ class ForwardBlock {
   const AttentionWork& work_;
   const RowBlock& block_;
   const KeyRange* ranges_;
+  KeyRange all_see_{0, std::numeric_limits<int64_t>::max()};
   const AttentionMask& mask_;
   KeyTiles<T> tiles_;
   Buffer<T> q_, p_;
@@ -315,9 +321,16 @@ HWY_EXPORT(ForwardSegments);
 HWY_EXPORT(MergeSegment);
 HWY_EXPORT(FinishRows);
 
-// A tile of keys is packed once for a block: 384 rows make that 2 % of the work, and their o stays in the second-level
-// cache.
-constexpr int64_t kMostRows = 384, kFewRows = 16;
+// A tile of keys is packed once for a block. The more rows a block has, the less that costs, as long as their q, P and o
+// stay in a second-level cache of 1 MB.
+constexpr int64_t kBlockBytes = int64_t{512} << 10, kMostRows = 768, kFewRows = 16;
+
+int64_t BlockRows(const AttentionWork& work) {
+  const int64_t number = work.Narrow() ? 2 : 4;
+  const int64_t row = number * (static_cast<int64_t>(work.key_width()) + kTileKeys) +
+                      4 * static_cast<int64_t>(work.value_width());
+  return std::min(kMostRows, kBlockBytes / row);
+}
 
 struct PartialStorage {
   hwy::AlignedFreeUniquePtr<float[]> values;
@@ -381,7 +394,7 @@ AttentionResult Forward(const AttentionOperands& x, const AttentionSpec& spec, c
       Tensor::Empty({x.q.dim(0), x.q.dim(1), static_cast<int64_t>(work.value_dim)}, x.q.dtype()),
       Tensor::Empty({x.q.dim(0), x.q.dim(1)})};
   const int64_t threads = ThreadCount(), rows = x.q.dim(0) * x.q.dim(1);
-  const std::vector<RowBlock> blocks = work.Blocks(std::clamp(rows / (4 * threads), kFewRows, kMostRows));
+  const std::vector<RowBlock> blocks = work.Blocks(std::clamp(rows / (4 * threads), kFewRows, BlockRows(work)));
   int64_t most_rows = 0;
   for (const RowBlock& block : blocks) most_rows = std::max<int64_t>(most_rows, block.end - block.begin);
   if (static_cast<int64_t>(blocks.size()) < 2 * threads && most_rows <= kFewRows && threads > 1) {

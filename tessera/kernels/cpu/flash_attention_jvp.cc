@@ -35,12 +35,11 @@ class Operand {
         rows_(NewBuffer<float>(kTile * width)),
         t_(NewBuffer<float>(kTile * width)) {}
   Panel<const float> Load(const Tensor& x, int64_t t) {
-    LoadTileRows(work_, block_.sequence, block_.kv_head, x, t, Rows());
-    return {rows_.get(), kTile, width_, width_};
+    const Tile<const float> rows = TileRows(work_, block_.sequence, block_.kv_head, x, t, Rows());
+    return {rows.data, kTile, width_, rows.stride};
   }
   Panel<const float> LoadTransposed(const Tensor& x, int64_t t) {
-    Load(x, t);
-    TransposeWords(Rows(), {t_.get(), width_, kTile, kTile});
+    TransposeWords(TileRows(work_, block_.sequence, block_.kv_head, x, t, Rows()), {t_.get(), width_, kTile, kTile});
     return {t_.get(), width_, kTile, kTile};
   }
 
@@ -120,8 +119,7 @@ class TangentBlock {
   // These rows of a tensor like q, where there is one.
   Buffer<float> Rows(const Tensor& x, size_t width) const {
     Buffer<float> rows = NewBuffer<float>(kTile * width);
-    for (size_t r = 0; x && r < block_.rows(); ++r)
-      HeadRows(x, work_.QueryRow(block_, r), work_.Head(block_, r)).Load(0, rows.get() + r * width, width);
+    if (x) LoadBlock(work_, block_, x, Tile<float>{rows.get(), kTile, width, width});
     return rows;
   }
   Tile<float> Wide(const Buffer<float>& x) const {

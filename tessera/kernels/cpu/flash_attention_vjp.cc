@@ -81,10 +81,13 @@ class QueryTile {
     LoadForms(work_.x.q, work_.key_width(), q(), qt());
     LoadForms(call_.d_o, work_.value_width(), d_o(), d_ot());
     const AttentionMask& mask = work_.sequences[block.sequence].mask;
+    all_see_ = {0, std::numeric_limits<int64_t>::max()};
     for (size_t r = 0; r < kTile; ++r) {  // rows beyond the block see nothing
       ranges_[r] = {}, lse_[r] = kInfinity, delta_[r] = 0;
       if (r >= block.rows()) continue;
       ranges_[r] = mask.Range((block.begin + static_cast<int64_t>(r)) / work_.group);
+      all_see_.begin = std::max(all_see_.begin, ranges_[r].begin);
+      all_see_.end = std::min(all_see_.end, ranges_[r].end);
       lse_[r] = call_.result.lse.template data<float>()[work_.Place(block, r)] * kLog2E;
       delta_[r] = call_.delta.template data<float>()[work_.Place(block, r)];
     }
@@ -95,16 +98,16 @@ class QueryTile {
     bool any = false, whole = true;
   };
   Seen SeenOf(int64_t t) {
-    Seen seen;
+    const int64_t first = t * kTileKeys;
+    if (all_see_.begin <= first && all_see_.end >= first + kTileKeys) return {true, true};
+    bool any = false;
     for (size_t r = 0; r < kTile; ++r) {
-      const int64_t first = t * kTileKeys;
       const int64_t begin = std::clamp<int64_t>(ranges_[r].begin - first, 0, kTileKeys);
       const int64_t end = std::clamp<int64_t>(ranges_[r].end - first, 0, kTileKeys);
-      seen.any |= begin < end;
-      seen.whole &= begin == 0 && end == kTileKeys;
+      any |= begin < end;
       begin_[r] = static_cast<float>(begin), end_[r] = static_cast<float>(end);
     }
-    return seen;
+    return {any, false};
   }
   QueryRows rows() const { return {lse_, delta_, begin_, end_}; }
 
@@ -116,9 +119,7 @@ class QueryTile {
  private:
   void LoadForms(const Tensor& x, size_t width, Panel<T> plain, Panel<T> transposed) {
     const Tile<T> rows{rows_.get(), kTile, width, width};
-    Clear(rows.data, kTile * width);
-    for (size_t r = 0; r < block_.rows(); ++r)
-      HeadRows(x, work_.QueryRow(block_, r), work_.Head(block_, r)).Load(0, rows.Row(r), width);
+    LoadBlock(work_, block_, x, rows);
     Pack(rows, plain);
     PackTransposed<T>(rows, transposed);
   }
@@ -127,7 +128,7 @@ class QueryTile {
   const GradientCall& call_;
   RowBlock block_{};
   Buffer<T> rows_, q_, qt_, d_o_, d_ot_;
-  KeyRange ranges_[kTile];
+  KeyRange ranges_[kTile], all_see_;
   HWY_ALIGN float lse_[kTile], delta_[kTile], begin_[kTile], end_[kTile];
 };
 
@@ -150,13 +151,15 @@ struct KeyTile {
   int64_t kv_head;
   size_t key_width, value_width;
   int64_t t = 0;
+  Tile<const T> k{}, v{};
 
   void Load(const AttentionWork& work, int64_t tile) {
     t = tile;
-    LoadTileRows(work, sequence, kv_head, work.x.k, t, k());
-    LoadTileRows(work, sequence, kv_head, work.x.v, t, v());
+    const Tile<T> k_rows{k_.get(), kTile, key_width, key_width}, v_rows{v_.get(), kTile, value_width, value_width};
+    k = TileRows(work, sequence, kv_head, work.x.k, t, k_rows);
+    v = TileRows(work, sequence, kv_head, work.x.v, t, v_rows);
     const Panel<T> pairs{pairs_.get(), kTile, key_width, key_width};  // whole words move, so neighbours first
-    Pack(k(), pairs);
+    Pack(k, pairs);
     TransposeWords({reinterpret_cast<const float*>(pairs.data), pairs.steps(), key_width, key_width},
                    {reinterpret_cast<float*>(kt_.get()), key_width, pairs.steps(), kTile / kPerWord<T>});
     Clear(dk_.get(), kTile * key_width);
@@ -170,9 +173,7 @@ struct KeyTile {
     }
   }
 
-  Tile<T> k() const { return {k_.get(), kTile, key_width, key_width}; }
   Tile<T> kt() const { return {kt_.get(), key_width, kTile, kTile}; }
-  Tile<T> v() const { return {v_.get(), kTile, value_width, value_width}; }
   Tile<float> dk() const { return {dk_.get(), kTile, key_width, key_width}; }
   Tile<float> dv() const { return {dv_.get(), kTile, value_width, value_width}; }
 
@@ -195,8 +196,8 @@ class TileGradient {
 
   void Scores(const KeyTile<T>& keys, const QueryTile<T>& queries, bool whole) {
     const Tile<float> s{s_.get(), kTile, kTile, kTile}, dp{dp_.get(), kTile, kTile, kTile};
-    Mul<T>(keys.k(), queries.qt(), s);     // Sᵀ = K Qᵀ
-    Mul<T>(keys.v(), queries.d_ot(), dp);  // dPᵀ = V dOᵀ
+    Mul<T>(keys.k, queries.qt(), s);     // Sᵀ = K Qᵀ
+    Mul<T>(keys.v, queries.d_ot(), dp);  // dPᵀ = V dOᵀ
     const QueryRows rows = queries.rows();
     const float scale = work_.spec.scale, cap = work_.spec.softcap;
     for (size_t j = 0; j < kTile; ++j) {
@@ -327,9 +328,11 @@ void RowProducts(const AttentionWork& work, const Tensor& o, const Tensor& d_o, 
                  Tensor& delta) {
   const size_t width = work.value_width();
   const Buffer<float> a = NewBuffer<float>(width), b = NewBuffer<float>(width);
+  const HeadRows o_rows(o), d_o_rows(d_o);
   for (int64_t place = begin; place < end; ++place) {
-    HeadRows(o, place / work.heads, place % work.heads).Load(0, a.get(), width);
-    HeadRows(d_o, place / work.heads, place % work.heads).Load(0, b.get(), width);
+    const size_t row = static_cast<size_t>(place / work.heads), head = static_cast<size_t>(place % work.heads);
+    o_rows.Load(row, head, a.get(), width);
+    d_o_rows.Load(row, head, b.get(), width);
     delta.mutable_data<float>()[static_cast<size_t>(place)] = DotRow(a.get(), b.get(), width);
   }
 }

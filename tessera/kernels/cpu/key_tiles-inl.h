@@ -24,34 +24,50 @@ Buffer<T> NewBuffer(size_t count) {
   return hwy::AllocateAligned<T>(std::max<size_t>(count, 1));
 }
 
-// Rows of one head of a plain tensor [rows, heads, dim].
+// Rows of a plain tensor [rows, heads, dim], from one row and head on.
 struct HeadRows {
   const std::byte* data;
   DType dtype;
-  size_t stride_bytes;
+  size_t stride_bytes, head_bytes;
   size_t dim;
 
-  HeadRows(const Tensor& x, int64_t first_row, int64_t head)
+  explicit HeadRows(const Tensor& x, int64_t first_row = 0, int64_t head = 0)
       : data(x.raw() + BytesFor(x.dtype(), (first_row * x.dim(1) + head) * x.dim(2))),
         dtype(x.dtype()),
         stride_bytes(static_cast<size_t>(BytesFor(x.dtype(), x.dim(1) * x.dim(2)))),
+        head_bytes(static_cast<size_t>(BytesFor(x.dtype(), x.dim(2)))),
         dim(static_cast<size_t>(x.dim(2))) {}
 
-  // Row r into a row of `width` numbers; those beyond dim become 0.
+  // Row r, of head h, into a row of `width` numbers; those beyond dim become 0.
   template <typename T>
-  void Load(size_t r, T* to, size_t width) const {
-    LoadRow(data + r * stride_bytes, dtype, to, dim);
+  void Load(size_t r, size_t h, T* to, size_t width) const {
+    LoadRow(data + r * stride_bytes + h * head_bytes, dtype, to, dim);
     Clear(to + dim, width - dim);
   }
 };
 
-// The rows of tile t of one key/value head of a plain tensor like k or v, in `to` [64, D']; 0 where there is no key.
+// The rows of a block from a tensor like q; those of `to` beyond the block become 0.
 template <typename T>
-void LoadTileRows(const AttentionWork& work, size_t sequence, int64_t kv_head, const Tensor& x, int64_t t, Tile<T> to) {
+void LoadBlock(const AttentionWork& work, const RowBlock& block, const Tensor& x, Tile<T> to) {
+  const HeadRows rows(x);
+  for (size_t r = 0; r < block.rows(); ++r)
+    rows.Load(static_cast<size_t>(work.QueryRow(block, r)), static_cast<size_t>(work.Head(block, r)), to.Row(r),
+              to.cols);
+  Clear(to.Row(block.rows()), (to.rows - block.rows()) * to.stride);
+}
+
+// The rows of tile t of one key/value head of a plain tensor like k or v, 0 where there is no key: where they lie if
+// that is in order, else in `scratch` [64, D'].
+template <typename T>
+Tile<const T> TileRows(const AttentionWork& work, size_t sequence, int64_t kv_head, const Tensor& x, int64_t t,
+                       Tile<T> scratch) {
   const HeadRows rows(x, work.sequences[sequence].first_key + t * kTileKeys, kv_head);
   const size_t count = work.KeysInTile(sequence, t);
-  for (size_t j = 0; j < count; ++j) rows.Load(j, to.Row(j), to.cols);
-  Clear(to.Row(count), (kTile - count) * to.stride);
+  if (count == kTile && rows.dtype == DTypeOf<T> && rows.dim == scratch.cols)
+    return {reinterpret_cast<const T*>(rows.data), kTile, rows.dim, rows.stride_bytes / sizeof(T)};
+  for (size_t j = 0; j < count; ++j) rows.Load(j, 0, scratch.Row(j), scratch.cols);
+  Clear(scratch.Row(count), (kTile - count) * scratch.stride);
+  return scratch;
 }
 
 // Two bf16 in a 32-bit word, as f32: `low` is the first.
@@ -75,7 +91,13 @@ class KeyTiles {
         kv_head_(kv_head),
         kt_(NewBuffer<T>(work.key_width() * kTile)),
         v_(NewBuffer<T>(work.value_width() * kTile)),
-        rows_(NewBuffer<T>(work.pages ? 0 : kTile * std::max(work.key_width(), work.value_width()))) {}
+        rows_(NewBuffer<T>(work.pages ? 0 : kTile * std::max(work.key_width(), work.value_width()))) {
+    const size_t count = static_cast<size_t>(work.sequences[sequence].sequence->key_count);
+    if (work.pages || count == 0) return;
+    const HeadRows k(work.x.k, work.sequences[sequence].first_key, kv_head);
+    const HeadRows v(work.x.v, work.sequences[sequence].first_key, kv_head);
+    prefetched_ = {count, k.data, v.data, k.stride_bytes, v.stride_bytes, k.head_bytes, v.head_bytes};
+  }
 
   struct View {
     Panel<const T> kt, v;  // Kᵀ [D, 64], V [64, Dv']; the values of positions that have no key are 0
@@ -86,11 +108,20 @@ class KeyTiles {
     if (work_.pages) return LoadPage(t);
     const size_t key_width = work_.key_width(), value_width = work_.value_width();
     const Tile<T> k{rows_.get(), kTile, key_width, key_width}, v{rows_.get(), kTile, value_width, value_width};
-    LoadTileRows(work_, sequence_, kv_head_, work_.x.k, t, k);
-    PackTransposed<T>(k, Keys());
-    LoadTileRows(work_, sequence_, kv_head_, work_.x.v, t, v);
-    Pack(v, Values());
+    PackTransposed<T>(TileRows(work_, sequence_, kv_head_, work_.x.k, t, k), Keys());
+    Pack(TileRows(work_, sequence_, kv_head_, work_.x.v, t, v), Values());
     return {Keys(), Values()};
+  }
+
+  // Asks for row j of tile t of a plain tensor, if there is one. Rows of one head lie too far apart for the processor
+  // to guess.
+  void Prefetch(int64_t t, size_t j) const {
+    const size_t row = static_cast<size_t>(t) * kTile + j;
+    if (j >= kTile || row >= prefetched_.count) return;
+    for (size_t i = 0; i < prefetched_.key_bytes; i += 64)
+      __builtin_prefetch(prefetched_.k + row * prefetched_.key_stride + i, 0, 2);
+    for (size_t i = 0; i < prefetched_.value_bytes; i += 64)
+      __builtin_prefetch(prefetched_.v + row * prefetched_.value_stride + i, 0, 2);
   }
 
  private:
@@ -159,6 +190,11 @@ class KeyTiles {
   size_t sequence_;
   int64_t kv_head_;
   Buffer<T> kt_, v_, rows_;
+  struct {
+    size_t count = 0;  // of rows; none in pages
+    const std::byte *k = nullptr, *v = nullptr;
+    size_t key_stride = 0, value_stride = 0, key_bytes = 0, value_bytes = 0;
+  } prefetched_;
 };
 
 }  // namespace tessera::kernels::HWY_NAMESPACE
