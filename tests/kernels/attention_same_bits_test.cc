@@ -88,10 +88,12 @@ Tensor FromPages(const Sequence& s, const Paged& paged, int64_t begin) {
 
 TEST(AttentionSameBits, InChunksOf1And17And512) {
   ForEachIsa([](Isa isa) {
-    const Sequence s(isa == Isa::kPortable ? 530 : 1100, 1);
-    for (int64_t window : {0, 100}) {
-      const Tensor alone = Alone(s, window);
-      for (int64_t chunk : {1, 17, 512}) EXPECT_TRUE(SameBits(Chunked(s, chunk, window), alone)) << chunk;
+    for (DType dtype : {DType::kF32, DType::kBF16}) {
+      const Sequence s(isa == Isa::kPortable ? 530 : 1100, 1, dtype);
+      for (int64_t window : {0, 100}) {
+        const Tensor alone = Alone(s, window);
+        for (int64_t chunk : {1, 17, 512}) EXPECT_TRUE(SameBits(Chunked(s, chunk, window), alone)) << chunk;
+      }
     }
   });
 }
@@ -163,17 +165,17 @@ TEST(AttentionSameBits, PagesOfEveryTypeGiveWhatTheirValuesGive) {
 }
 
 // Every node of a random tree against the plain run of its path.
-TEST(AttentionSameBits, NodeOfATreeEqualsPlainDecodingOfItsPath) {
-  ForEachIsa([](Isa) {
+void CompareTreeWithPaths(DType dtype) {
+  ForEachIsa([dtype](Isa) {
     for (int64_t prefix : {0, 5, 63, 64, 500, 512}) {
       constexpr int32_t kNodes = 90;
-      const Sequence s(prefix + kNodes, 6);
+      const Sequence s(prefix + kNodes, 6, dtype);
       AttentionPattern pattern = OneSequence(kNodes, s.length);
       pattern.sequences[0].tree_parents = RandomTree(kNodes, static_cast<uint32_t>(prefix));
       for (int32_t i = 40; i < kNodes; ++i) pattern.sequences[0].tree_parents[static_cast<size_t>(i)] = i - 1;  // deep
       const Tensor q = Rows(s.x.q, prefix, s.length);
       const Tensor o = Attention({q, s.x.k, s.x.v, s.x.sinks}, Spec(pattern)).o;
-      const Paged paged(s, DType::kF32);
+      const Paged paged(s, dtype);
       AttentionPattern in_pages = pattern;
       in_pages.sequences[0].pages = paged.table;
       EXPECT_TRUE(SameBits(AttentionPaged({q, {}, {}, s.x.sinks}, paged.pages, Spec(in_pages)).o, o));
@@ -192,6 +194,9 @@ TEST(AttentionSameBits, NodeOfATreeEqualsPlainDecodingOfItsPath) {
     }
   });
 }
+
+TEST(AttentionSameBits, NodeOfATreeEqualsPlainDecodingOfItsPath) { CompareTreeWithPaths(DType::kF32); }
+TEST(AttentionSameBits, NodeOfATreeOfBf16EqualsPlainDecodingOfItsPath) { CompareTreeWithPaths(DType::kBF16); }
 
 TEST(AttentionSameBits, ChainGivenAsATreeEqualsThePlainRun) {
   const Sequence s(200, 8);

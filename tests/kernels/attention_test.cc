@@ -130,23 +130,48 @@ TEST(FlashAttention, ExtremeScoresNeitherOverflowNorLoseTheLargest) {
 }
 
 // What the mask hides contributes nothing, NaN and infinity included; what is seen spreads to the rows that see it.
+void PoisonKeys(DType dtype) {
+  const AttentionCase c{"nan", OneSequence(100, 100), 2, 1, 16, 24};
+  const AttentionOperands x = c.Operands(11);
+  const auto attend = [&](const AttentionOperands& y) {
+    return Attention({y.q.To(dtype), y.k.To(dtype), y.v.To(dtype), {}}, c.Spec()).o.To(DType::kF32);
+  };
+  const Tensor clean = attend(x);
+  for (const float poison : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+    for (int64_t bad : {0, 17, 63, 64, 99}) {
+      AttentionOperands y{x.q, x.k.Clone(), x.v.Clone(), {}};
+      for (int64_t d = 0; d < 16; ++d) y.k.mutable_data<float>()[static_cast<size_t>(bad * 16 + d)] = poison;
+      for (int64_t d = 0; d < 24; ++d) y.v.mutable_data<float>()[static_cast<size_t>(bad * 24 + d)] = poison;
+      const Tensor o = attend(y);
+      const size_t before = static_cast<size_t>(bad * 2 * 24);
+      EXPECT_EQ(std::memcmp(o.raw(), clean.raw(), before * sizeof(float)), 0) << bad;
+      for (size_t i = before; i < o.data<float>().size(); ++i) {
+        ASSERT_FALSE(std::isnan(poison) && !std::isnan(o.data<float>()[i])) << bad << " " << i;
+      }
+    }
+  }
+}
+
 TEST(FlashAttention, HiddenNanChangesNoBitAndSeenNanSpreads) {
   ForEachIsa([](Isa) {
-    const AttentionCase c{"nan", OneSequence(100, 100), 2, 1, 16, 24};
-    const AttentionOperands x = c.Operands(11);
-    const Tensor clean = Attention(x, c.Spec()).o;
-    for (const float poison : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
-      for (int64_t bad : {0, 17, 63, 64, 99}) {
-        AttentionOperands y{x.q, x.k.Clone(), x.v.Clone(), {}};
-        for (int64_t d = 0; d < 16; ++d) y.k.mutable_data<float>()[static_cast<size_t>(bad * 16 + d)] = poison;
-        for (int64_t d = 0; d < 24; ++d) y.v.mutable_data<float>()[static_cast<size_t>(bad * 24 + d)] = poison;
-        const Tensor o = Attention(y, c.Spec()).o;
-        const size_t before = static_cast<size_t>(bad * 2 * 24);
-        EXPECT_EQ(std::memcmp(o.raw(), clean.raw(), before * sizeof(float)), 0) << bad;
-        for (size_t i = before; i < o.data<float>().size(); ++i) {
-          ASSERT_FALSE(std::isnan(poison) && !std::isnan(o.data<float>()[i])) << bad << " " << i;
-        }
+    PoisonKeys(DType::kF32);
+    PoisonKeys(DType::kBF16);
+  });
+}
+
+// A row's reference for its exponentials follows its maximum only when that is far above: scores that climb slowly and
+// in leaps, over several segments, must come out alike.
+TEST(FlashAttention, ClimbingScoresMatchTheTextbook) {
+  ForEachIsa([](Isa) {
+    const AttentionCase c{"climb", OneSequence(3, 1200), 1, 1, 16, 8};
+    for (const float step : {0.001f, 0.02f, 0.3f, -0.02f}) {
+      AttentionOperands x = c.Operands(21);
+      for (float& value : x.q.mutable_data<float>()) value = std::abs(value);
+      for (int64_t t = 0; t < 1200; ++t) {
+        for (int64_t d = 0; d < 16; ++d)
+          x.k.mutable_data<float>()[static_cast<size_t>(t * 16 + d)] += step * static_cast<float>(t);
       }
+      EXPECT_LT(MostDifference(Attention(x, c.Spec()).o, reference::Attention(x, c.Spec()).o), 3e-3) << step;
     }
   });
 }

@@ -12,9 +12,9 @@
 // T is float, or BFloat16 where all operands are: then q, k, v and P are pairs of bf16, and every sum is f32.
 //
 // A row's sum runs over positions in order: tiles of 64 inside segments of 512, each segment starting anew, then
-// the segments are merged from first to last. Tiles and segments start at multiples of their size, and what a mask hides
-// is added as an exact 0. So the bits of a row are a function of its own keys, in order of position, and of nothing
-// else; a decoding step may give each segment to another thread, and a path of a tree equals a plain run.
+// the segments are merged from first to last. Tiles and segments start at multiples of their size, and what a mask
+// hides is added as an exact 0. So the bits of a row are a function of its own keys, in order of position, and of
+// nothing else; a decoding step may give each segment to another thread, and a path of a tree equals a plain run.
 #include "tessera/kernels/attention.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -321,14 +321,14 @@ HWY_EXPORT(ForwardSegments);
 HWY_EXPORT(MergeSegment);
 HWY_EXPORT(FinishRows);
 
-// A tile of keys is packed once for a block. The more rows a block has, the less that costs, as long as their q, P and o
-// stay in a second-level cache of 1 MB.
+// A tile of keys is packed once for a block. The more rows a block has, the less that costs, as long as their q, P and
+// o stay in a second-level cache of 1 MB.
 constexpr int64_t kBlockBytes = int64_t{512} << 10, kMostRows = 768, kFewRows = 16;
 
 int64_t BlockRows(const AttentionWork& work) {
   const int64_t number = work.Narrow() ? 2 : 4;
-  const int64_t row = number * (static_cast<int64_t>(work.key_width()) + kTileKeys) +
-                      4 * static_cast<int64_t>(work.value_width());
+  const int64_t row =
+      number * (static_cast<int64_t>(work.key_width()) + kTileKeys) + 4 * static_cast<int64_t>(work.value_width());
   return std::min(kMostRows, kBlockBytes / row);
 }
 

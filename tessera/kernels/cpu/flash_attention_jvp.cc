@@ -89,7 +89,7 @@ class TangentBlock {
       Probabilities(Square(s_).Row(r), result_.lse.data<float>()[work_.Place(block_, r)], Square(p_).Row(r));
       WeighRow(Square(p_).Row(r), Square(s_).Row(r), scale, cap, Square(ts_).Row(r), means_.get() + r * kLanes);
     }
-    MulAdd<float>(Square(ts_), v_.Load(work_.x.v, t), Outputs(to_));                       // (P ∘ Ṡ) V
+    MulAdd<float>(Square(ts_), v_.Load(work_.x.v, t), Outputs(to_));                    // (P ∘ Ṡ) V
     if (tangents_.v) MulAdd<float>(Square(p_), v_.Load(tangents_.v, t), Outputs(to_));  // P V̇
   }
 
@@ -163,8 +163,9 @@ HWY_EXPORT(OutputTangent);
 
 // The textbook serves f64, and trees: their tangents are rare, and small.
 bool UsesReference(const AttentionOperands& x, const AttentionSpec& spec) {
-  return x.q.dtype() == DType::kF64 ||
-         std::ranges::any_of(spec.pattern.sequences, [](const AttentionSequence& s) { return !s.tree_parents.empty(); });
+  return x.q.dtype() == DType::kF64 || std::ranges::any_of(spec.pattern.sequences, [](const AttentionSequence& s) {
+           return !s.tree_parents.empty();
+         });
 }
 
 }  // namespace

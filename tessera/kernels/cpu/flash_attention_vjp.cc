@@ -43,13 +43,9 @@ struct RowTiles {
   size_t sequence;
   int64_t kv_head, rows;
   RowTiles(const AttentionWork& work, size_t sequence_in, int64_t kv_head_in)
-      : sequence(sequence_in),
-        kv_head(kv_head_in),
-        rows(work.sequences[sequence].sequence->query_count * work.group) {}
+      : sequence(sequence_in), kv_head(kv_head_in), rows(work.sequences[sequence].sequence->query_count * work.group) {}
   int64_t count() const { return (rows + kTileKeys - 1) / kTileKeys; }
-  RowBlock Block(int64_t i) const {
-    return {sequence, kv_head, i * kTileKeys, std::min(rows, (i + 1) * kTileKeys)};
-  }
+  RowBlock Block(int64_t i) const { return {sequence, kv_head, i * kTileKeys, std::min(rows, (i + 1) * kTileKeys)}; }
 };
 }  // namespace tessera::kernels
 #endif
@@ -232,8 +228,7 @@ void StoreQueryGradient(const AttentionWork& work, const RowBlock& block, const 
   const Buffer<float> rows = NewBuffer<float>(kTile * width);
   TransposeWords({dqt, width, kTile, kTile}, {rows.get(), kTile, width, width});
   for (size_t r = 0; r < block.rows(); ++r)
-    StoreRow(rows.get() + r * width, dq.dtype(), RowOf(dq, work.QueryRow(block, r), work.Head(block, r)),
-             work.key_dim);
+    StoreRow(rows.get() + r * width, dq.dtype(), RowOf(dq, work.QueryRow(block, r), work.Head(block, r)), work.key_dim);
 }
 
 // dK and dV of the tiles first … last - 1 of one key/value head, and their part of dQᵀ [row tiles, D', 64] if wanted.
@@ -354,8 +349,9 @@ constexpr int64_t kMostSumBytes = int64_t{40} << 20;
 
 // The textbook serves f64, and trees: their gradients are rare, and small.
 bool UsesReference(const AttentionOperands& x, const AttentionSpec& spec) {
-  return x.q.dtype() == DType::kF64 ||
-         std::ranges::any_of(spec.pattern.sequences, [](const AttentionSequence& s) { return !s.tree_parents.empty(); });
+  return x.q.dtype() == DType::kF64 || std::ranges::any_of(spec.pattern.sequences, [](const AttentionSequence& s) {
+           return !s.tree_parents.empty();
+         });
 }
 
 std::vector<RowTiles> Heads(const AttentionWork& work) {
@@ -421,8 +417,9 @@ AttentionOperands AttentionVjp(const AttentionOperands& x, const AttentionSpec& 
   });
   const std::vector<RowTiles> heads = Heads(work);
   if (FitsOnePass(work, heads)) {
-    ParallelFor(static_cast<int64_t>(heads.size()),
-                [&](int64_t i) { TESSERA_DISPATCH(HeadGradient)(work, call, heads[static_cast<size_t>(i)]); });
+    ParallelFor(static_cast<int64_t>(heads.size()), [&](int64_t i) {
+      TESSERA_DISPATCH(HeadGradient)(work, call, heads[static_cast<size_t>(i)]);
+    });
   } else {
     GradientInTwoPasses(work, call, heads);
   }

@@ -131,8 +131,7 @@ class KeyTiles {
   View LoadPage(int64_t t) {
     const KvLayout layout(work_.pages->format);
     const int32_t page = work_.sequences[sequence_].sequence->pages[static_cast<size_t>(t)];
-    const std::byte* block =
-        work_.pages->base + page * work_.pages->format.page_bytes() + kv_head_ * layout.head_bytes;
+    const std::byte* block = work_.pages->base + page * work_.pages->format.page_bytes() + kv_head_ * layout.head_bytes;
     const size_t count = work_.KeysInTile(sequence_, t);
     View view{Keys(), Values()};
     if (layout.dtype == DTypeOf<T>) {

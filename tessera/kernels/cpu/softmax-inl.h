@@ -100,7 +100,8 @@ HWY_INLINE void ShiftedScores(const float* s, size_t lo, size_t hi, float factor
   }
 }
 
-// What one row of scores has so far: sums were made with exp2(y - m). `l` is a sum a lane, value j in lane j mod kLanes.
+// What one row of scores has so far: sums were made with exp2(y - m). `l` is a sum a lane, value j in lane j mod
+// kLanes.
 struct RowState {
   float& m;
   float* l;
@@ -174,7 +175,8 @@ HWY_INLINE void SoftmaxVjp(const float* s, const float* dp, size_t key, const Qu
     weight[i] = Exp2<T>(hn::MulSub(score, hn::Set(df, factor), hn::LoadU(df, rows.lse + j)));
     if constexpr (!kWhole) {
       const Vector place = hn::Set(df, static_cast<float>(key));
-      const auto seen = hn::And(hn::Ge(place, hn::LoadU(df, rows.begin + j)), hn::Lt(place, hn::LoadU(df, rows.end + j)));
+      const auto seen =
+          hn::And(hn::Ge(place, hn::LoadU(df, rows.begin + j)), hn::Lt(place, hn::LoadU(df, rows.end + j)));
       weight[i] = hn::IfThenElseZero(seen, weight[i]);
     }
     const Vector change = hn::Mul(hn::Sub(hn::LoadU(df, dp + j), hn::LoadU(df, rows.delta + j)), slope);

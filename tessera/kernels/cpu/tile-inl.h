@@ -80,7 +80,7 @@ struct Panel {
   T* Step(size_t u) const { return data + u * stride * kPerWord<T>; }
   T& At(size_t p, size_t c) const { return Step(p / kPerWord<T>)[c * kPerWord<T> + p % kPerWord<T>]; }
   Panel Depth(size_t n) const { return {data, n, cols, stride}; }
-  Panel Cols(size_t n) const { return {data, depth, n, stride}; }                                       // the first n
+  Panel Cols(size_t n) const { return {data, depth, n, stride}; }                           // the first n
   Panel From(size_t c) const { return {data + c * kPerWord<T>, depth, cols - c, stride}; }  // all but the first c
   operator Panel<const T>() const { return {data, depth, cols, stride}; }
 };
@@ -93,8 +93,8 @@ HWY_INLINE Vector AddProducts(const float* a, Vector b, Vector sum) {
 HWY_INLINE Vector AddProducts(const BFloat16* a, Vector b, Vector sum) {
   float pair;
   std::memcpy(&pair, a, sizeof(pair));
-  return Vector{_mm512_dpbf16_ps(sum.raw, reinterpret_cast<__m512bh>(b.raw),
-                                 reinterpret_cast<__m512bh>(_mm512_set1_ps(pair)))};
+  return Vector{
+      _mm512_dpbf16_ps(sum.raw, reinterpret_cast<__m512bh>(b.raw), reinterpret_cast<__m512bh>(_mm512_set1_ps(pair)))};
 }
 #endif
 
