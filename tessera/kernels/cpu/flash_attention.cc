@@ -133,19 +133,22 @@ class ForwardBlock {
 
   // Of rows begin … end - 1, which all see some of the tile.
   void PartOfTile(int64_t t, const typename KeyTiles<T>::View& tile, size_t begin, size_t end, const PartialRows& out) {
-    const bool finite = begin < end && Finite(tile.v.Cols(work_.value_dim));
+    int finite = -1;  // whether the values are: not known yet
     for (size_t r0 = begin; r0 < end; r0 += kRowGroup) {
       const size_t n = GroupAt(r0, end);
       Span seen[kRowGroup];
-      size_t columns = 0;
-      for (size_t r = 0; r < n; ++r) seen[r] = Seen(r0 + r, t), columns = std::max(columns, seen[r].hi);
-      columns = (columns + kColumnStep - 1) / kColumnStep * kColumnStep;
-      Scores(r0, n, tile.kt.Cols(columns), seen, out);
-      if (finite) MulAdd<T>(Weights().Rows(r0, n), tile.v.Depth(columns), Outputs(out).Rows(r0, n));
-      for (size_t r = 0; r < n && !finite; ++r) AddPicked(r0 + r, seen[r], nullptr, tile.v, out);
+      size_t depth = 0;
+      for (size_t r = 0; r < n; ++r) seen[r] = Seen(r0 + r, t), depth = std::max(depth, seen[r].hi);
+      depth = RoundUp(depth, kPerWord<T>);
+      Scores(r0, n, tile.kt.Cols(RoundUp(depth, kColumnStep)), seen, out);
+      const auto hides = [depth](const Span& row) { return row.lo > 0 || row.hi < depth; };
+      if (finite < 0 && std::any_of(seen, seen + n, hides)) finite = Finite(tile.v.Cols(work_.value_dim));
+      if (finite != 0) MulAdd<T>(Weights().Rows(r0, n), tile.v.Depth(depth), Outputs(out).Rows(r0, n));
+      for (size_t r = 0; r < n && finite == 0; ++r) AddPicked(r0 + r, seen[r], nullptr, tile.v, out);
     }
   }
 
+  static size_t RoundUp(size_t n, size_t step) { return (n + step - 1) / step * step; }
   static size_t GroupAt(size_t r, size_t end) { return end - r < kRowGroup ? end - r : kRowGroup; }
 
   // P of n rows, from S = Q Kjᵀ. Without `seen` they see the whole tile.

@@ -105,6 +105,8 @@ class QueryTile {
     }
     return {any, false};
   }
+  // The lanes that hold rows.
+  size_t lanes() const { return (block_.rows() + kColumnStep - 1) / kColumnStep * kColumnStep; }
   QueryRows rows() const { return {lse_, delta_, begin_, end_}; }
 
   Panel<T> q() const { return {q_.get(), kTile, work_.key_width(), work_.key_width()}; }
@@ -147,11 +149,13 @@ struct KeyTile {
   int64_t kv_head;
   size_t key_width, value_width;
   int64_t t = 0;
+  size_t rows = 0;  // that hold keys, rounded up to whole words of the transposed tile
   Tile<const T> k{}, v{};
 
   void Load(const AttentionWork& work, int64_t tile) {
     t = tile;
     const Tile<T> k_rows{k_.get(), kTile, key_width, key_width}, v_rows{v_.get(), kTile, value_width, value_width};
+    rows = (work.KeysInTile(sequence, t) + 1) / 2 * 2;
     k = TileRows(work, sequence, kv_head, work.x.k, t, k_rows);
     v = TileRows(work, sequence, kv_head, work.x.v, t, v_rows);
     const Panel<T> pairs{pairs_.get(), kTile, key_width, key_width};  // whole words move, so neighbours first
@@ -192,11 +196,12 @@ class TileGradient {
 
   void Scores(const KeyTile<T>& keys, const QueryTile<T>& queries, bool whole) {
     const Tile<float> s{s_.get(), kTile, kTile, kTile}, dp{dp_.get(), kTile, kTile, kTile};
-    Mul<T>(keys.k, queries.qt(), s);     // Sᵀ = K Qᵀ
-    Mul<T>(keys.v, queries.d_ot(), dp);  // dPᵀ = V dOᵀ
+    rows_ = keys.rows, lanes_ = queries.lanes();
+    Mul<T>(keys.k.Rows(0, rows_), queries.qt().Cols(lanes_), s);     // Sᵀ = K Qᵀ
+    Mul<T>(keys.v.Rows(0, rows_), queries.d_ot().Cols(lanes_), dp);  // dPᵀ = V dOᵀ
     const QueryRows rows = queries.rows();
     const float scale = work_.spec.scale, cap = work_.spec.softcap;
-    for (size_t j = 0; j < kTile; ++j) {
+    for (size_t j = 0; j < rows_; ++j) {
       if (whole)
         SoftmaxVjp<T, true>(s.Row(j), dp.Row(j), j, rows, scale, cap, p().Row(j), ds().Row(j));
       else
@@ -204,20 +209,21 @@ class TileGradient {
     }
   }
   void AddToKeys(const KeyTile<T>& keys, const QueryTile<T>& queries) const {
-    MulAdd<T>(p(), queries.d_o(), keys.dv());  // dV += Pᵀ dO
-    MulAdd<T>(ds(), queries.q(), keys.dk());   // dK += dSᵀ Q
+    MulAdd<T>(p(), queries.d_o().Depth(lanes_), keys.dv());  // dV += Pᵀ dO
+    MulAdd<T>(ds(), queries.q().Depth(lanes_), keys.dk());   // dK += dSᵀ Q
   }
   void AddToQueries(const KeyTile<T>& keys, Tile<float> dqt) const {
-    const Panel<T> pairs{ds_pairs_.get(), kTile, kTile, kTile};
+    const Panel<T> pairs{ds_pairs_.get(), rows_, kTile, kTile};
     Pack(ds(), pairs);
-    MulAdd<T>(keys.kt(), pairs, dqt);  // dQᵀ += Kᵀ dSᵀ
+    MulAdd<T>(keys.kt(), pairs.Cols(lanes_), dqt);  // dQᵀ += Kᵀ dSᵀ
   }
 
  private:
-  Tile<T> p() const { return {p_.get(), kTile, kTile, kTile}; }
-  Tile<T> ds() const { return {ds_.get(), kTile, kTile, kTile}; }
+  Tile<T> p() const { return {p_.get(), rows_, kTile, kTile}; }
+  Tile<T> ds() const { return {ds_.get(), rows_, kTile, kTile}; }
 
   const AttentionWork& work_;
+  size_t rows_ = kTile, lanes_ = kTile;  // in use
   Buffer<float> s_, dp_;
   Buffer<T> p_, ds_, ds_pairs_;
 };

@@ -100,7 +100,7 @@ class KeyTiles {
   }
 
   struct View {
-    Panel<const T> kt, v;  // Kᵀ [D, 64], V [64, Dv']; the values of positions that have no key are 0
+    Panel<const T> kt, v;  // Kᵀ [D, 64], V [64, Dv']; positions without a key hold anything
   };
 
   // Valid until the next call.
@@ -132,18 +132,12 @@ class KeyTiles {
     const KvLayout layout(work_.pages->format);
     const int32_t page = work_.sequences[sequence_].sequence->pages[static_cast<size_t>(t)];
     const std::byte* block = work_.pages->base + page * work_.pages->format.page_bytes() + kv_head_ * layout.head_bytes;
-    const size_t count = work_.KeysInTile(sequence_, t);
     View view{Keys(), Values()};
     if (layout.dtype == DTypeOf<T>) {
       view.kt.data = reinterpret_cast<const T*>(block);
       view.v.data = reinterpret_cast<const T*>(block + layout.values);
-      if (count < kTile) std::memcpy(static_cast<void*>(v_.get()), view.v.data, kTile * view.v.stride * sizeof(T));
     } else {
       if constexpr (kPerWord<T> == 1) Convert(layout, block);
-    }
-    if (count < kTile) {
-      for (size_t j = count; j < kTile; ++j) CopyPanelRow<T>(view.v, -1, Values(), j);
-      view.v.data = v_.get();
     }
     return view;
   }
