@@ -29,7 +29,9 @@ AtomicFile::AtomicFile(const std::filesystem::path& path) : path_(path), folder_
   }
   Require(!path_.filename().empty(), "{}: cannot be written: it names no file", path_.string());
   RemoveStale();
-  descriptor_ = open(folder_.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
+  // A file without a name gets it through /proc, which some containers lack.
+  const bool can_name_later = access("/proc/self/fd", X_OK) == 0;
+  if (can_name_later) descriptor_ = open(folder_.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
   if (descriptor_ < 0) OpenNamed();
 }
 

@@ -63,7 +63,9 @@ std::string LastErrors(const std::string& errors) {
       line += c;
       continue;
     }
-    if (line.starts_with("ERROR") || line.find("No module named") != std::string::npos) kept += "\n  " + line;
+    const bool tells = line.starts_with("ERROR") || line.starts_with("Could not fetch URL") ||
+                       line.find("No module named") != std::string::npos;
+    if (tells) kept += "\n  " + line;
     line.clear();
   }
   return kept.empty() ? "\n  " + errors.substr(errors.size() > 500 ? errors.size() - 500 : 0) : kept;

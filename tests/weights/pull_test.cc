@@ -91,8 +91,10 @@ TEST_F(Pulling, AnotherFileThanMeantIsRefused) {
 }
 
 TEST_F(Pulling, PipsErrorIsShown) {
-  FakePip("echo 'ERROR: no such package' >&2; exit 3");
+  FakePip("echo 'WARNING: Retrying' >&2; echo 'ERROR: no such package' >&2; exit 3");
   ExpectError("ERROR: no such package");
+  FakePip("echo 'Could not fetch URL x: a problem with its certificate' >&2; echo 'ERROR: none' >&2; exit 1");
+  ExpectError("a problem with its certificate");
 }
 
 TEST_F(Pulling, WithoutPythonItSaysWhatToInstall) {
