@@ -34,7 +34,7 @@ test: build  ## Build and run all tests
 	@cmake --build --preset release -j $(JOBS)
 	@$(call have_model,smollm2)
 	@echo "==> Running the tests"
-	@ctest --preset release -j $(JOBS)
+	@ctest --preset release -j $(JOBS) $$(if [ -t 1 ]; then echo --progress; fi)
 
 bench: setup  ## Build and run the benchmarks
 	@cmake --preset release -DTESSERA_BENCH=ON >/dev/null

@@ -66,6 +66,8 @@ struct Path {
   const char* name;
 };
 
+void PrintTo(const Path& path, std::ostream* out) { *out << path.name; }
+
 class SmolLm2 : public testing::TestWithParam<Path> {
  protected:
   void SetUp() override {
