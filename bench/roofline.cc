@@ -59,8 +59,8 @@ std::string Roofs(double bytes_per_second, const std::vector<Roof>& roofs) {
 std::string DrawRoofline(double bytes_per_second, const std::vector<Roof>& roofs,
                          const std::vector<RooflinePoint>& points) {
   std::string svg =
-      "<svg xmlns='http://www.w3.org/2000/svg' width='980' height='490' font-family='sans-serif' font-size='12'>\n"
-      "<rect width='980' height='490' fill='white'/>\n";
+      "<svg xmlns='http://www.w3.org/2000/svg' width='1060' height='490' font-family='sans-serif' font-size='12'>\n"
+      "<rect width='1060' height='490' fill='white'/>\n";
   svg += Axes() + Roofs(bytes_per_second, roofs);
   int number = 0;
   for (const RooflinePoint& point : points) {

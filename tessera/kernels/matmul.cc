@@ -108,7 +108,7 @@ void AddFloatWeight(const Tensor& b, ProductJob& job) {
 
 void AddBf16Weight(const Tensor& b, ProductJob& job) {
   job.chunk = std::min(job.units, kPairChunk);
-  job.w_unit_bytes = b.packed() ? 0 : 4 * kPanelRows;
+  job.w_unit_bytes = 4 * kPanelRows;  // counted for packed panels too: as many as fit the L2 cache are used at a time
   job.kernels = LiveBf16Kernels()->multiply.data();
   job.panel = [&b](int64_t panel, int64_t begin, int64_t end, std::byte* scratch) -> const std::byte* {
     if (b.packed()) return b.raw() + PanelsOffset(b, panel) + begin * 64;
