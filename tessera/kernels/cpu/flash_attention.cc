@@ -25,6 +25,7 @@
 #include "tessera/kernels/cpu/key_tiles-inl.h"
 // clang-format on
 
+#include <atomic>
 #include <cmath>
 
 #include "tessera/core/thread_pool.h"
@@ -37,6 +38,9 @@ namespace tessera::kernels {
 struct PartialRows {
   float *m, *l, *o;  // [R], [R], [R, Dv']
 };
+
+// Room for a block's q and P, as wide as f32.
+inline size_t OperandFloats(const AttentionWork& work, size_t rows) { return rows * (work.key_width() + kTileKeys); }
 }  // namespace tessera::kernels
 #endif
 
@@ -47,14 +51,14 @@ namespace {
 template <typename T>
 class ForwardBlock {
  public:
-  ForwardBlock(const AttentionWork& work, const RowBlock& block, const KeyRange* ranges)
+  ForwardBlock(const AttentionWork& work, const RowBlock& block, const KeyRange* ranges, float* operands)
       : work_(work),
         block_(block),
         ranges_(ranges),
         mask_(work.sequences[block.sequence].mask),
         tiles_(work, block.sequence, block.kv_head),
-        q_(NewBuffer<T>(block.rows() * work.key_width())),
-        p_(NewBuffer<T>(block.rows() * kTile)),
+        q_(reinterpret_cast<T*>(operands)),
+        p_(q_ + block.rows() * work.key_width()),
         sums_(NewBuffer<float>(block.rows() * kLanes)) {
     LoadBlock(work, block, work.x.q, Queries());
     for (size_t r = 0; r < block.rows(); ++r) {
@@ -79,8 +83,8 @@ class ForwardBlock {
   }
 
  private:
-  Tile<T> Queries() const { return {q_.get(), block_.rows(), work_.key_width(), work_.key_width()}; }
-  Tile<T> Weights() const { return {p_.get(), block_.rows(), kTile, kTile}; }
+  Tile<T> Queries() const { return {q_, block_.rows(), work_.key_width(), work_.key_width()}; }
+  Tile<T> Weights() const { return {p_, block_.rows(), kTile, kTile}; }
   Tile<float> Outputs(const PartialRows& out) const {
     return {out.o, block_.rows(), work_.value_width(), work_.value_width()};
   }
@@ -229,7 +233,7 @@ class ForwardBlock {
   KeyRange all_see_{0, std::numeric_limits<int64_t>::max()};
   const AttentionMask& mask_;
   KeyTiles<T> tiles_;
-  Buffer<T> q_, p_;
+  T *q_, *p_;           // [R, D'], [R, 64]
   Buffer<float> sums_;  // [R, lanes]: l, still in lanes
   Buffer<T> picked_, tail_v_;
   Buffer<float> tail_scores_;
@@ -239,10 +243,10 @@ class ForwardBlock {
 };
 
 template <typename T>
-void ForwardSegmentsOf(const AttentionWork& work, const RowBlock& block, const KeyRange* ranges, int64_t first,
-                       int64_t last, const std::function<PartialRows(int64_t)>& partial,
+void ForwardSegmentsOf(const AttentionWork& work, const RowBlock& block, const KeyRange* ranges, float* operands,
+                       int64_t first, int64_t last, const std::function<PartialRows(int64_t)>& partial,
                        const std::function<void(int64_t)>& done) {
-  ForwardBlock<T> forward(work, block, ranges);
+  ForwardBlock<T> forward(work, block, ranges, operands);
   for (int64_t segment = first; segment < last; ++segment) {
     forward.Segment(segment, partial(segment));
     done(segment);
@@ -252,13 +256,13 @@ void ForwardSegmentsOf(const AttentionWork& work, const RowBlock& block, const K
 }  // namespace
 
 // Segments first … last - 1 of a block, partial(segment) being where each goes; calls done(segment) after each.
-void ForwardSegments(const AttentionWork& work, const RowBlock& block, const KeyRange* ranges, int64_t first,
-                     int64_t last, const std::function<PartialRows(int64_t)>& partial,
+void ForwardSegments(const AttentionWork& work, const RowBlock& block, const KeyRange* ranges, float* operands,
+                     int64_t first, int64_t last, const std::function<PartialRows(int64_t)>& partial,
                      const std::function<void(int64_t)>& done) {
   if constexpr (kHasBf16Products) {
-    if (work.Narrow()) return ForwardSegmentsOf<BFloat16>(work, block, ranges, first, last, partial, done);
+    if (work.Narrow()) return ForwardSegmentsOf<BFloat16>(work, block, ranges, operands, first, last, partial, done);
   }
-  ForwardSegmentsOf<float>(work, block, ranges, first, last, partial, done);
+  ForwardSegmentsOf<float>(work, block, ranges, operands, first, last, partial, done);
 }
 
 // Adds one segment's partial result to the total of the segments before it, for the rows that see any of its keys.
@@ -335,27 +339,48 @@ int64_t BlockRows(const AttentionWork& work) {
   return std::min(kMostRows, kBlockBytes / row);
 }
 
+using Floats = hwy::AlignedFreeUniquePtr<float[]>;
+
 struct PartialStorage {
-  hwy::AlignedFreeUniquePtr<float[]> values;
+  Floats values;
   PartialRows rows;
-  explicit PartialStorage(const AttentionWork& work, const RowBlock& block)
-      : values(hwy::AllocateAligned<float>(block.rows() * (work.value_width() + 2))) {
-    float* m = values.get() + block.rows() * work.value_width();
-    rows = {m, m + block.rows(), values.get()};
+  PartialStorage(const AttentionWork& work, size_t count)
+      : values(hwy::AllocateAligned<float>(count * (work.value_width() + 2))) {
+    float* m = values.get() + count * work.value_width();
+    rows = {m, m + count, values.get()};
   }
 };
 
-void ForwardWhole(const AttentionWork& work, const RowBlock& block, const AttentionResult& result) {
+// What one thread needs for blocks of up to `count` rows. The system clears fresh memory, so blocks share it.
+struct BlockStorage {
+  PartialStorage total, partial;
+  Floats operands;
+  BlockStorage(const AttentionWork& work, size_t count)
+      : total(work, count), partial(work, count), operands(hwy::AllocateAligned<float>(OperandFloats(work, count))) {}
+};
+
+void ForwardWhole(const AttentionWork& work, const RowBlock& block, BlockStorage& storage,
+                  const AttentionResult& result) {
   const std::vector<KeyRange> ranges = work.Ranges(block);
   const auto [first, last] = work.Segments(ranges);
-  PartialStorage total(work, block), partial(work, block);
+  const PartialRows total = storage.total.rows, partial = storage.partial.rows;
   TESSERA_DISPATCH(ForwardSegments)
   (
-      work, block, ranges.data(), first, last, [&](int64_t) { return partial.rows; },
+      work, block, ranges.data(), storage.operands.get(), first, last, [&](int64_t) { return partial; },
       [&](int64_t segment) {
-        TESSERA_DISPATCH(MergeSegment)(work, block, ranges.data(), segment, partial.rows, total.rows);
+        TESSERA_DISPATCH(MergeSegment)
+        (work, block, ranges.data(), segment, partial, total);
       });
-  TESSERA_DISPATCH(FinishRows)(work, block, ranges.data(), total.rows, result);
+  TESSERA_DISPATCH(FinishRows)(work, block, ranges.data(), total, result);
+}
+
+void ForwardByBlocks(const AttentionWork& work, const std::vector<RowBlock>& blocks, size_t most_rows,
+                     const AttentionResult& result) {
+  std::atomic<size_t> next{0};
+  ParallelFor(std::min<int64_t>(ThreadCount(), static_cast<int64_t>(blocks.size())), [&](int64_t) {
+    BlockStorage storage(work, most_rows);
+    for (size_t i; (i = next++) < blocks.size();) ForwardWhole(work, blocks[i], storage, result);
+  });
 }
 
 // Few rows and many keys: every segment is a piece of work of its own.
@@ -364,6 +389,7 @@ void ForwardBySegments(const AttentionWork& work, const std::vector<RowBlock>& b
     size_t block;
     int64_t segment;
     PartialStorage partial;
+    Floats operands;
   };
   std::vector<std::vector<KeyRange>> ranges;
   std::vector<Piece> pieces;
@@ -371,18 +397,19 @@ void ForwardBySegments(const AttentionWork& work, const std::vector<RowBlock>& b
     ranges.push_back(work.Ranges(blocks[b]));
     const auto [first, last] = work.Segments(ranges[b]);
     for (int64_t segment = first; segment < last; ++segment)
-      pieces.push_back({b, segment, PartialStorage(work, blocks[b])});
+      pieces.push_back({b, segment, PartialStorage(work, blocks[b].rows()),
+                        hwy::AllocateAligned<float>(OperandFloats(work, blocks[b].rows()))});
   }
   ParallelFor(static_cast<int64_t>(pieces.size()), [&](int64_t i) {
     const Piece& piece = pieces[static_cast<size_t>(i)];
     TESSERA_DISPATCH(ForwardSegments)
     (
-        work, blocks[piece.block], ranges[piece.block].data(), piece.segment, piece.segment + 1,
+        work, blocks[piece.block], ranges[piece.block].data(), piece.operands.get(), piece.segment, piece.segment + 1,
         [&](int64_t) { return piece.partial.rows; }, [](int64_t) {});
   });
   size_t next = 0;
   for (size_t b = 0; b < blocks.size(); ++b) {
-    PartialStorage total(work, blocks[b]);
+    PartialStorage total(work, blocks[b].rows());
     for (; next < pieces.size() && pieces[next].block == b; ++next) {
       TESSERA_DISPATCH(MergeSegment)
       (work, blocks[b], ranges[b].data(), pieces[next].segment, pieces[next].partial.rows, total.rows);
@@ -403,8 +430,7 @@ AttentionResult Forward(const AttentionOperands& x, const AttentionSpec& spec, c
   if (static_cast<int64_t>(blocks.size()) < 2 * threads && most_rows <= kFewRows && threads > 1) {
     ForwardBySegments(work, blocks, result);
   } else {
-    ParallelFor(static_cast<int64_t>(blocks.size()),
-                [&](int64_t i) { ForwardWhole(work, blocks[static_cast<size_t>(i)], result); });
+    ForwardByBlocks(work, blocks, static_cast<size_t>(most_rows), result);
   }
   return result;
 }
