@@ -9,8 +9,8 @@
 #include <chrono>
 #include <cmath>
 #include <cstdio>
-#include <exception>
 
+#include "bench/report_errors.h"
 #include "tessera/core/error.h"
 #include "tessera/core/random.h"
 #include "tessera/weights/checkpoint.h"
@@ -63,7 +63,7 @@ void Measure(const Tensor& x, DType dtype) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  try {
+  return tessera::bench::ReportErrors("quantize_error_bench", [&] {
     tessera::Require(argc == 1 || argc == 3, "usage: {} [MODEL TENSOR]", argv[0]);
     const Tensor x = argc == 3 ? FromModel(argv[1], argv[2]) : NormalDeviates();
     std::puts("| format | bits a value | error | weighted error | write ns | read ns |");
@@ -73,8 +73,5 @@ int main(int argc, char** argv) {
           DType::kQ4_0, DType::kQ4_K, DType::kIQ4_NL, DType::kIQ4_XS, DType::kQ3_K, DType::kQ2_K})
       Measure(x, dtype);
     return 0;
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "quantize_error_bench: %s\n", error.what());
-    return 1;
-  }
+  });
 }

@@ -10,6 +10,7 @@
 #include <CLI/CLI.hpp>
 
 #include "bench/random_model.h"
+#include "bench/report_errors.h"
 #include "tessera/core/error.h"
 #include "tessera/core/mapped_file.h"
 #include "tessera/weights/quantize_recipe.h"
@@ -35,12 +36,9 @@ int main(int argc, char** argv) {
                      fmt::format("Of the weights: {}", fmt::join(tessera::weights::RecipeNames(), ", ")));
   program.add_option("--seed", options.seed, "Another seed, other weights");
   CLI11_PARSE(program, argc, argv);
-  try {
+  return tessera::bench::ReportErrors("random_model", [&] {
     const std::string text = tessera::ReadFile(config, int64_t{1} << 20);
     tessera::bench::WriteRandomModel(tessera::ParseJson(text, config), out, options);
     return 0;
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "random_model: {}\n", error.what());
-    return 1;
-  }
+  });
 }

@@ -14,6 +14,7 @@
 #include <functional>
 
 #include "bench/random_weights.h"
+#include "bench/report_errors.h"
 #include "tessera/core/isa.h"
 #include "tessera/core/thread_pool.h"
 #include "tessera/infer/engine.h"
@@ -205,10 +206,5 @@ int Run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  try {
-    return Run(argc, argv);
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "token_time_bench: {}\n", error.what());
-    return 1;
-  }
+  return tessera::bench::ReportErrors("token_time_bench", [&] { return Run(argc, argv); });
 }

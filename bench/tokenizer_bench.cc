@@ -13,6 +13,7 @@
 #include <cstdlib>
 #include <functional>
 
+#include "bench/report_errors.h"
 #include "tessera/core/error.h"
 #include "tessera/core/mapped_file.h"
 #include "tessera/text/tokenizer.h"
@@ -55,10 +56,5 @@ int Run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  try {
-    return Run(argc, argv);
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "tokenizer_bench: {}\n", error.what());
-    return 1;
-  }
+  return tessera::bench::ReportErrors("tokenizer_bench", [&] { return Run(argc, argv); });
 }

@@ -12,14 +12,18 @@
 namespace tessera {
 namespace {
 
-constexpr std::align_val_t kLine{64};
+constexpr int64_t kLineBytes = 64;
+constexpr std::align_val_t kLine{kLineBytes};
 constexpr int64_t kHugePage = int64_t{2} << 20;
 constexpr int64_t kReusedFrom = int64_t{64} << 10, kWaitingAtMost = int64_t{256} << 20;
-#if defined(__SANITIZE_ADDRESS__)
-constexpr bool kReuse = false;  // the sanitizer must see a use after free
+#if defined(__SANITIZE_ADDRESS__)  // GCC
+#define TESSERA_ADDRESS_SANITIZER 1
+#elif defined(__has_feature)
+#define TESSERA_ADDRESS_SANITIZER __has_feature(address_sanitizer)  // clang
 #else
-constexpr bool kReuse = true;
+#define TESSERA_ADDRESS_SANITIZER 0
 #endif
+constexpr bool kReuse = !TESSERA_ADDRESS_SANITIZER;  // the sanitizer must see a use after free
 
 std::byte* NewBlock(int64_t bytes) {
   if (bytes < kHugePage) return static_cast<std::byte*>(::operator new(static_cast<size_t>(bytes), kLine));
@@ -67,15 +71,6 @@ class Waiting {
     DeleteBlock(block, size);
   }
 
-  void Trim() {
-    const std::lock_guard lock(mutex_);
-    for (auto& [size, blocks] : blocks_) {
-      for (std::byte* block : blocks) DeleteBlock(block, size);
-    }
-    blocks_.clear();
-    bytes_ = 0;
-  }
-
  private:
   std::mutex mutex_;
   std::map<int64_t, std::vector<std::byte*>> blocks_;
@@ -92,14 +87,14 @@ Waiting& TheWaiting() {
 std::shared_ptr<std::byte> AllocateStorage(int64_t bytes) {
   bytes = std::max<int64_t>(bytes, 1);
   if (bytes < kReusedFrom) {
-    auto* data = static_cast<std::byte*>(::operator new(static_cast<size_t>(bytes), kLine));
-    return {data, [](std::byte* p) { ::operator delete(p, kLine); }};
+    // One allocation for the bytes and their owners' count, aligned by hand: the C library is slow to align.
+    const auto block = std::make_shared_for_overwrite<std::byte[]>(static_cast<size_t>(bytes + kLineBytes - 1));
+    const auto place = reinterpret_cast<uintptr_t>(block.get());
+    return {block, block.get() + (kLineBytes - place % kLineBytes) % kLineBytes};
   }
   const int64_t size = SizeClass(bytes);
   return {TheWaiting().Take(size), [size](std::byte* p) { TheWaiting().Give(p, size); }};
 }
-
-void TrimStorage() { TheWaiting().Trim(); }
 
 std::shared_ptr<std::byte> StorageArena::Take(int64_t bytes) {
   constexpr int64_t kBlock = int64_t{64} << 20;

@@ -16,9 +16,6 @@ namespace tessera {
 // most 256 MiB together. Throws std::bad_alloc.
 std::shared_ptr<std::byte> AllocateStorage(int64_t bytes);
 
-// Gives the memory that waits for reuse back to the system.
-void TrimStorage();
-
 // Hands out pieces of large blocks, one after the other; a block is freed when its last piece is. For memory that is
 // kept: nothing is reused. Not for several threads at once.
 class StorageArena {

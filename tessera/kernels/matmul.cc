@@ -220,8 +220,7 @@ Tensor ProductSiluMul(const Tensor& a, const Tensor& gate, const Tensor& up, Pro
           "product_silu_mul: a is {}, gate {} and up {}; a must be f32 and the weights alike", Name(a.dtype()),
           gate.shape(), up.shape());
   const bool plain = a.numel() == 0 || gate.numel() == 0 || gate.dtype() == DType::kF64 || up.dtype() == DType::kF64;
-  if (!plain && OperandFor(a, gate, precision) == OperandFor(a, up, precision)) {
-    Operand operand = OperandFor(a, gate, precision);
+  if (Operand operand; !plain && (operand = OperandFor(a, gate, precision)) == OperandFor(a, up, precision)) {
     Tensor y = Tensor::Empty({a.dim(0), gate.dim(0)});
     ProductJob job{.rows = a.dim(0), .y = y.mutable_data<float>().data()}, up_job{.rows = a.dim(0)};
     std::byte* x = ThreadScratch(Scratch::kActivations, operand.bytes(a.dim(0)));

@@ -7,8 +7,6 @@
 namespace tessera::kernels {
 namespace {
 
-// Writes the 32 codes of part `part` of a block; `part` is 0 for blocks of 32 values.
-
 template <typename Block>
 void WriteNibbles(Block& block, int, const uint8_t* codes) {
   for (int i = 0; i < 16; ++i) block.qs[i] = static_cast<uint8_t>((codes[i] & 15) | (codes[i + 16] & 15) << 4);
@@ -18,6 +16,7 @@ void SetBits(uint8_t& byte, int shift, int mask, int value) {
   byte = static_cast<uint8_t>((byte & ~(mask << shift)) | (value & mask) << shift);
 }
 
+// Writes the 32 codes of part `part` of a block; `part` is 0 for blocks of 32 values.
 template <typename Block>
 void WriteCodes(Block& block, int part, const uint8_t* codes) {
   if constexpr (std::is_same_v<Block, BlockQ8_0>) {

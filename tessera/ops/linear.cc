@@ -34,6 +34,12 @@ void AddBias(Tensor& y, const Tensor& bias) {
   y.dtype() == DType::kF64 ? add(double{}) : add(float{});
 }
 
+// y [rows, N] with the bias, in x's dtype and shape [..., N].
+Tensor Finish(Tensor y, const Tensor& x, const Tensor& bias) {
+  if (bias) AddBias(y, bias);
+  return y.To(x.dtype()).Reshape(x.shape().With(-1, y.dim(1)));
+}
+
 // Σ over the rows of y [rows, N], in f32 or f64: [N].
 Tensor SumRows(const Tensor& y) {
   const auto sum_as = [&]<typename T>(T) {
@@ -92,9 +98,7 @@ Tensor Linear(const Tensor& x, const Tensor& weight, const LinearOptions& option
   const Tensor& bias = options.bias;
   Check(x, weight, bias);
   const Tensor rows = AsMatrix(Detach(x)), w = Detach(weight);
-  Tensor y = Product(rows, w, KernelPrecision(options.precision));
-  if (bias) AddBias(y, bias);
-  y = y.To(x.dtype()).Reshape(x.shape().With(-1, weight.dim(0)));
+  const Tensor y = Finish(Product(rows, w, KernelPrecision(options.precision)), x, bias);
   if (!Tracked(x) && !Tracked(weight) && !(bias && Tracked(bias))) return y;
 
   std::vector<Tensor> inputs = {x, weight};
@@ -145,10 +149,7 @@ std::vector<Tensor> LinearEach(const Tensor& x, std::span<const LinearPart> part
     return results;
   }
   results = kernels::Products(AsMatrix(x), weights, KernelPrecision(precision));
-  for (size_t i = 0; i < parts.size(); ++i) {
-    if (parts[i].bias) AddBias(results[i], parts[i].bias);
-    results[i] = results[i].To(x.dtype()).Reshape(x.shape().With(-1, parts[i].weight.dim(0)));
-  }
+  for (size_t i = 0; i < parts.size(); ++i) results[i] = Finish(results[i], x, parts[i].bias);
   return results;
 }
 

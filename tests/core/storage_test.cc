@@ -39,7 +39,6 @@ TEST(Storage, BlocksInUseAreNeverSharedByThreads) {
   }
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(wrong, std::vector<int>(4));
-  TrimStorage();
 }
 
 TEST(StorageArena, PiecesLieApartAndOutliveTheArena) {

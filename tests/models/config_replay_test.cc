@@ -1,24 +1,15 @@
 // The corpus of the config fuzzer, through the same function.
 
-#include <gtest/gtest.h>
-
-#include <filesystem>
-
 #include "fuzz/read_config.h"
-#include "tessera/core/mapped_file.h"
+#include "replay_corpus.h"
 
 namespace tessera {
 namespace {
 
 TEST(FuzzReplay, Config) {
-  int count = 0, valid = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(TESSERA_SOURCE_DIR "/fuzz/corpus/config")) {
-    SCOPED_TRACE(entry.path());
-    valid += fuzz::ReadConfig(ReadFile(entry.path(), 1 << 20));
-    ++count;
-  }
-  EXPECT_GT(count, 5);
-  EXPECT_GT(valid, 2);
+  const Replayed replayed = ReplayCorpus("config", fuzz::ReadConfig);
+  EXPECT_GT(replayed.files, 5);
+  EXPECT_GT(replayed.valid, 2);
 }
 
 }  // namespace

@@ -30,17 +30,6 @@ TEST_P(GgufModel, InF32MatchesTheGolden) {
   EXPECT_LE(MaxDifference(LogitsAs("f32", golden, golden["input_ids"]), golden["logits"]), 2e-4f);
 }
 
-// sqrt(Σ (a - b)² / Σ b²)
-double RelativeError(const Tensor& a, const Tensor& b) {
-  double error = 0, norm = 0;
-  for (size_t i = 0; i < b.data<float>().size(); ++i) {
-    const double x = a.data<float>()[i], y = b.data<float>()[i];
-    error += (x - y) * (x - y);
-    norm += y * y;
-  }
-  return std::sqrt(error / norm);
-}
-
 TEST_P(GgufModel, FewerBitsAreFartherFromTheGolden) {
   const Golden golden(GetParam());
   const auto error = [&](const char* recipe) {

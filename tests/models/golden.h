@@ -44,6 +44,17 @@ inline float MaxDifference(const Tensor& a, const Tensor& b) {
   return greatest;
 }
 
+// |a - b| / |b|, Frobenius norms.
+inline double RelativeError(const Tensor& a, const Tensor& b) {
+  double error = 0, norm = 0;
+  for (size_t i = 0; i < b.data<float>().size(); ++i) {
+    const double x = a.data<float>()[i], y = b.data<float>()[i];
+    error += (x - y) * (x - y);
+    norm += y * y;
+  }
+  return std::sqrt(error / norm);
+}
+
 inline float MaxAbs(const Tensor& a) { return MaxDifference(a, Tensor::Zeros(a.shape())); }
 
 }  // namespace tessera::models

@@ -53,17 +53,6 @@ TEST(GoldenGradient, BiasesWindowsAndScaledRotaryMatchPyTorch) {
   }
 }
 
-// |a - b| / |b|, Frobenius norms.
-double RelativeError(const Tensor& a, const Tensor& b) {
-  double error = 0, norm = 0;
-  for (size_t i = 0; i < b.data<float>().size(); ++i) {
-    const double x = a.data<float>()[i], y = b.data<float>()[i];
-    error += (x - y) * (x - y);
-    norm += y * y;
-  }
-  return std::sqrt(error / norm);
-}
-
 // Weights, activations and gradients in bfloat16: no further from the exact ones than twice PyTorch's own bfloat16 pass
 // (tools/oracle/bf16_errors.py), tensor by tensor; and the loss no further than one rounding of it.
 TEST(GoldenGradient, BFloat16ErrsNoMoreThanTwicePyTorch) {

@@ -25,9 +25,10 @@
 #include "tessera/kernels/cpu/key_tiles-inl.h"
 // clang-format on
 
-#include <atomic>
 #include <cmath>
+#include <memory>
 
+#include "tessera/core/storage.h"
 #include "tessera/core/thread_pool.h"
 #include "tessera/kernels/cpu/attention_work.h"
 
@@ -38,9 +39,6 @@ namespace tessera::kernels {
 struct PartialRows {
   float *m, *l, *o;  // [R], [R], [R, Dv']
 };
-
-// Room for a block's q and P, as wide as f32.
-inline size_t OperandFloats(const AttentionWork& work, size_t rows) { return rows * (work.key_width() + kTileKeys); }
 }  // namespace tessera::kernels
 #endif
 
@@ -51,14 +49,14 @@ namespace {
 template <typename T>
 class ForwardBlock {
  public:
-  ForwardBlock(const AttentionWork& work, const RowBlock& block, const KeyRange* ranges, float* operands)
+  ForwardBlock(const AttentionWork& work, const RowBlock& block, const KeyRange* ranges)
       : work_(work),
         block_(block),
         ranges_(ranges),
         mask_(work.sequences[block.sequence].mask),
         tiles_(work, block.sequence, block.kv_head),
-        q_(reinterpret_cast<T*>(operands)),
-        p_(q_ + block.rows() * work.key_width()),
+        q_(NewBuffer<T>(block.rows() * work.key_width())),
+        p_(NewBuffer<T>(block.rows() * kTile)),
         sums_(NewBuffer<float>(block.rows() * kLanes)) {
     LoadBlock(work, block, work.x.q, Queries());
     for (size_t r = 0; r < block.rows(); ++r) {
@@ -83,8 +81,8 @@ class ForwardBlock {
   }
 
  private:
-  Tile<T> Queries() const { return {q_, block_.rows(), work_.key_width(), work_.key_width()}; }
-  Tile<T> Weights() const { return {p_, block_.rows(), kTile, kTile}; }
+  Tile<T> Queries() const { return {q_.get(), block_.rows(), work_.key_width(), work_.key_width()}; }
+  Tile<T> Weights() const { return {p_.get(), block_.rows(), kTile, kTile}; }
   Tile<float> Outputs(const PartialRows& out) const {
     return {out.o, block_.rows(), work_.value_width(), work_.value_width()};
   }
@@ -233,7 +231,7 @@ class ForwardBlock {
   KeyRange all_see_{0, std::numeric_limits<int64_t>::max()};
   const AttentionMask& mask_;
   KeyTiles<T> tiles_;
-  T *q_, *p_;           // [R, D'], [R, 64]
+  Buffer<T> q_, p_;
   Buffer<float> sums_;  // [R, lanes]: l, still in lanes
   Buffer<T> picked_, tail_v_;
   Buffer<float> tail_scores_;
@@ -243,10 +241,10 @@ class ForwardBlock {
 };
 
 template <typename T>
-void ForwardSegmentsOf(const AttentionWork& work, const RowBlock& block, const KeyRange* ranges, float* operands,
-                       int64_t first, int64_t last, const std::function<PartialRows(int64_t)>& partial,
+void ForwardSegmentsOf(const AttentionWork& work, const RowBlock& block, const KeyRange* ranges, int64_t first,
+                       int64_t last, const std::function<PartialRows(int64_t)>& partial,
                        const std::function<void(int64_t)>& done) {
-  ForwardBlock<T> forward(work, block, ranges, operands);
+  ForwardBlock<T> forward(work, block, ranges);
   for (int64_t segment = first; segment < last; ++segment) {
     forward.Segment(segment, partial(segment));
     done(segment);
@@ -256,13 +254,13 @@ void ForwardSegmentsOf(const AttentionWork& work, const RowBlock& block, const K
 }  // namespace
 
 // Segments first … last - 1 of a block, partial(segment) being where each goes; calls done(segment) after each.
-void ForwardSegments(const AttentionWork& work, const RowBlock& block, const KeyRange* ranges, float* operands,
-                     int64_t first, int64_t last, const std::function<PartialRows(int64_t)>& partial,
+void ForwardSegments(const AttentionWork& work, const RowBlock& block, const KeyRange* ranges, int64_t first,
+                     int64_t last, const std::function<PartialRows(int64_t)>& partial,
                      const std::function<void(int64_t)>& done) {
   if constexpr (kHasBf16Products) {
-    if (work.Narrow()) return ForwardSegmentsOf<BFloat16>(work, block, ranges, operands, first, last, partial, done);
+    if (work.Narrow()) return ForwardSegmentsOf<BFloat16>(work, block, ranges, first, last, partial, done);
   }
-  ForwardSegmentsOf<float>(work, block, ranges, operands, first, last, partial, done);
+  ForwardSegmentsOf<float>(work, block, ranges, first, last, partial, done);
 }
 
 // Adds one segment's partial result to the total of the segments before it, for the rows that see any of its keys.
@@ -339,48 +337,28 @@ int64_t BlockRows(const AttentionWork& work) {
   return std::min(kMostRows, kBlockBytes / row);
 }
 
-using Floats = hwy::AlignedFreeUniquePtr<float[]>;
-
 struct PartialStorage {
-  Floats values;
+  std::shared_ptr<std::byte> bytes;
   PartialRows rows;
-  PartialStorage(const AttentionWork& work, size_t count)
-      : values(hwy::AllocateAligned<float>(count * (work.value_width() + 2))) {
-    float* m = values.get() + count * work.value_width();
-    rows = {m, m + count, values.get()};
+  PartialStorage(const AttentionWork& work, const RowBlock& block)
+      : bytes(AllocateStorage(static_cast<int64_t>(block.rows() * (work.value_width() + 2) * sizeof(float)))) {
+    float* o = reinterpret_cast<float*>(bytes.get());
+    float* m = o + block.rows() * work.value_width();
+    rows = {m, m + block.rows(), o};
   }
 };
 
-// What one thread needs for blocks of up to `count` rows. The system clears fresh memory, so blocks share it.
-struct BlockStorage {
-  PartialStorage total, partial;
-  Floats operands;
-  BlockStorage(const AttentionWork& work, size_t count)
-      : total(work, count), partial(work, count), operands(hwy::AllocateAligned<float>(OperandFloats(work, count))) {}
-};
-
-void ForwardWhole(const AttentionWork& work, const RowBlock& block, BlockStorage& storage,
-                  const AttentionResult& result) {
+void ForwardWhole(const AttentionWork& work, const RowBlock& block, const AttentionResult& result) {
   const std::vector<KeyRange> ranges = work.Ranges(block);
   const auto [first, last] = work.Segments(ranges);
-  const PartialRows total = storage.total.rows, partial = storage.partial.rows;
+  PartialStorage total(work, block), partial(work, block);
   TESSERA_DISPATCH(ForwardSegments)
   (
-      work, block, ranges.data(), storage.operands.get(), first, last, [&](int64_t) { return partial; },
+      work, block, ranges.data(), first, last, [&](int64_t) { return partial.rows; },
       [&](int64_t segment) {
-        TESSERA_DISPATCH(MergeSegment)
-        (work, block, ranges.data(), segment, partial, total);
+        TESSERA_DISPATCH(MergeSegment)(work, block, ranges.data(), segment, partial.rows, total.rows);
       });
-  TESSERA_DISPATCH(FinishRows)(work, block, ranges.data(), total, result);
-}
-
-void ForwardByBlocks(const AttentionWork& work, const std::vector<RowBlock>& blocks, size_t most_rows,
-                     const AttentionResult& result) {
-  std::atomic<size_t> next{0};
-  ParallelFor(std::min<int64_t>(ThreadCount(), static_cast<int64_t>(blocks.size())), [&](int64_t) {
-    BlockStorage storage(work, most_rows);
-    for (size_t i; (i = next++) < blocks.size();) ForwardWhole(work, blocks[i], storage, result);
-  });
+  TESSERA_DISPATCH(FinishRows)(work, block, ranges.data(), total.rows, result);
 }
 
 // Few rows and many keys: every segment is a piece of work of its own.
@@ -389,7 +367,6 @@ void ForwardBySegments(const AttentionWork& work, const std::vector<RowBlock>& b
     size_t block;
     int64_t segment;
     PartialStorage partial;
-    Floats operands;
   };
   std::vector<std::vector<KeyRange>> ranges;
   std::vector<Piece> pieces;
@@ -397,19 +374,18 @@ void ForwardBySegments(const AttentionWork& work, const std::vector<RowBlock>& b
     ranges.push_back(work.Ranges(blocks[b]));
     const auto [first, last] = work.Segments(ranges[b]);
     for (int64_t segment = first; segment < last; ++segment)
-      pieces.push_back({b, segment, PartialStorage(work, blocks[b].rows()),
-                        hwy::AllocateAligned<float>(OperandFloats(work, blocks[b].rows()))});
+      pieces.push_back({b, segment, PartialStorage(work, blocks[b])});
   }
   ParallelFor(static_cast<int64_t>(pieces.size()), [&](int64_t i) {
     const Piece& piece = pieces[static_cast<size_t>(i)];
     TESSERA_DISPATCH(ForwardSegments)
     (
-        work, blocks[piece.block], ranges[piece.block].data(), piece.operands.get(), piece.segment, piece.segment + 1,
+        work, blocks[piece.block], ranges[piece.block].data(), piece.segment, piece.segment + 1,
         [&](int64_t) { return piece.partial.rows; }, [](int64_t) {});
   });
   size_t next = 0;
   for (size_t b = 0; b < blocks.size(); ++b) {
-    PartialStorage total(work, blocks[b].rows());
+    PartialStorage total(work, blocks[b]);
     for (; next < pieces.size() && pieces[next].block == b; ++next) {
       TESSERA_DISPATCH(MergeSegment)
       (work, blocks[b], ranges[b].data(), pieces[next].segment, pieces[next].partial.rows, total.rows);
@@ -430,7 +406,8 @@ AttentionResult Forward(const AttentionOperands& x, const AttentionSpec& spec, c
   if (static_cast<int64_t>(blocks.size()) < 2 * threads && most_rows <= kFewRows && threads > 1) {
     ForwardBySegments(work, blocks, result);
   } else {
-    ForwardByBlocks(work, blocks, static_cast<size_t>(most_rows), result);
+    ParallelFor(static_cast<int64_t>(blocks.size()),
+                [&](int64_t i) { ForwardWhole(work, blocks[static_cast<size_t>(i)], result); });
   }
   return result;
 }

@@ -7,8 +7,9 @@
 #define TESSERA_KERNELS_CPU_KEY_TILES_INL_H_
 #endif
 
-#include <hwy/aligned_allocator.h>
+#include <memory>
 
+#include "tessera/core/storage.h"
 #include "tessera/kernels/cpu/softmax-inl.h"
 #include "tessera/kernels/cpu/tile_rows-inl.h"
 #include "tessera/kernels/kv_layout.h"
@@ -17,11 +18,12 @@ TESSERA_BEFORE_TILES();
 namespace tessera::kernels::HWY_NAMESPACE {
 
 template <typename T>
-using Buffer = hwy::AlignedFreeUniquePtr<T[]>;
+using Buffer = std::shared_ptr<T[]>;
 // Not cleared.
 template <typename T>
 Buffer<T> NewBuffer(size_t count) {
-  return hwy::AllocateAligned<T>(std::max<size_t>(count, 1));
+  const auto storage = AllocateStorage(static_cast<int64_t>(count * sizeof(T)));
+  return {storage, reinterpret_cast<T*>(storage.get())};
 }
 
 // Rows of a plain tensor [rows, heads, dim], from one row and head on.

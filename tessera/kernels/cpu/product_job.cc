@@ -4,9 +4,9 @@
 #include <array>
 #include <cstring>
 #include <memory>
-#include <new>
 #include <vector>
 
+#include "tessera/core/storage.h"
 #include "tessera/core/thread_pool.h"
 #include "tessera/kernels/activation.h"
 
@@ -24,6 +24,7 @@ struct Piece {
 };
 
 int64_t Groups(const ProductJob& job) { return (job.rows + job.max_rows - 1) / job.max_rows; }
+int64_t Weights(const ProductJob& job) { return job.up != nullptr ? 2 : 1; }
 
 // One weight's panels of a piece: as the inner loops want them, for all groups of rows.
 class PanelTiles {
@@ -64,7 +65,7 @@ void GatedPanel(const PanelTiles& gate, const PanelTiles& up, int64_t panel, int
 
 void RunPiece(const Piece& piece) {
   const ProductJob& job = *piece.job;
-  const int64_t tile_bytes = job.chunk * job.w_unit_bytes, weights = job.up != nullptr ? 2 : 1;
+  const int64_t tile_bytes = job.chunk * job.w_unit_bytes, weights = Weights(job);
   const int64_t batch =
       std::clamp<int64_t>(tile_bytes == 0 ? kPanelBatch : kTileBytes / (tile_bytes * weights), 1, kPanelBatch);
   const int64_t all_tiles = std::min(batch, piece.panel_end - piece.panel_begin) * tile_bytes;
@@ -96,10 +97,12 @@ void RunPiece(const Piece& piece) {
   }
 }
 
-// Pieces of about equal work: few enough to be cheap, enough that threads which are held up do not hold up the rest.
+// Pieces of about equal work: few enough to be cheap, enough that threads which are held up do not hold up the rest. A
+// panel with an `up` counts twice in the whole and once in its piece: two pieces a thread, where four cost 5 % of
+// SmolLM2's speed.
 std::vector<Piece> Cut(std::span<const ProductJob> jobs) {
-  int64_t all_work = 0;  // in panels times groups
-  for (const ProductJob& job : jobs) all_work += PanelCount(job.outputs) * Groups(job) * (job.up != nullptr ? 2 : 1);
+  int64_t all_work = 0;
+  for (const ProductJob& job : jobs) all_work += PanelCount(job.outputs) * Groups(job) * Weights(job);
   const int64_t wanted = ThreadCount() == 1 ? 1 : 4 * ThreadCount();
   const int64_t work_each = std::max<int64_t>(1, (all_work + wanted - 1) / wanted);
   std::vector<Piece> pieces;
@@ -127,20 +130,15 @@ void RunProductJobs(std::span<const ProductJob> jobs) {
 }
 
 std::byte* ThreadScratch(Scratch purpose, int64_t bytes) {
-  constexpr std::align_val_t kAlignment{64};
-  struct Free {
-    void operator()(std::byte* p) const { ::operator delete(p, kAlignment); }
-  };
   struct Buffer {
-    std::unique_ptr<std::byte, Free> data;
+    std::shared_ptr<std::byte> data;
     int64_t bytes = 0;
   };
   thread_local std::array<Buffer, 4> buffers;
   Buffer& buffer = buffers[static_cast<size_t>(purpose)];
   if (buffer.bytes < bytes) {
-    buffer.data.reset();
-    buffer.data.reset(static_cast<std::byte*>(::operator new(static_cast<size_t>(bytes), kAlignment)));
-    buffer.bytes = bytes;
+    buffer.data.reset();  // before the larger one comes
+    buffer = {AllocateStorage(bytes), bytes};
   }
   return buffer.data.get();
 }
