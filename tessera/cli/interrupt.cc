@@ -18,7 +18,7 @@ std::atomic<bool> pressed{false};
 void OnInterrupt(int) {
   // A second press while the first still waits to be noticed ends the program all the same.
   if (scopes.load() != 0 && !pressed.exchange(true)) return;
-  RestoreEcho();
+  RestoreTerminal();
   _exit(kExitInterrupted);
 }
 

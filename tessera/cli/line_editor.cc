@@ -13,6 +13,7 @@
 #include <string_view>
 
 #include "tessera/cli/interrupt.h"
+#include "tessera/cli/terminal.h"
 
 namespace tessera::cli {
 namespace {
@@ -82,6 +83,7 @@ LineEditor::LineEditor(std::filesystem::path history) : state_(std::make_unique<
   ::history(s.history, &s.event, H_SETSIZE, kHistorySize);
   ::history(s.history, &s.event, H_SETUNIQUE, 1);
   ::history(s.history, &s.event, H_LOAD, s.history_file.c_str());
+  RememberTerminal();
   s.editor = el_init("tessera", stdin, stdout, stderr);
   el_set(s.editor, EL_CLIENTDATA, &s);
   el_set(s.editor, EL_PROMPT, State::Prompt);
@@ -93,6 +95,9 @@ LineEditor::LineEditor(std::filesystem::path history) : state_(std::make_unique<
   el_set(s.editor, EL_BIND, "\\e[H", "ed-move-to-beg", nullptr);
   el_set(s.editor, EL_BIND, "\\e[F", "ed-move-to-end", nullptr);
   el_source(s.editor, nullptr);  // the user's own ~/.editrc
+  // Also between the lines that are edited, where the library would go back to whole lines.
+  el_set(s.editor, EL_SETTY, "-x", "-icanon", nullptr);
+  PassOnKeys();
 }
 
 LineEditor::~LineEditor() {

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 #include <sys/ioctl.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -17,8 +16,8 @@ namespace tessera::cli {
 namespace {
 
 // Static, because a signal handler must reach it.
-termios with_echo = {};
-std::atomic<bool> echo_is_off{false};
+termios remembered = {};
+std::atomic<bool> is_remembered{false};
 
 }  // namespace
 
@@ -35,16 +34,27 @@ int TerminalWidth() {
 }
 
 EchoOff::EchoOff() {
-  if (tcgetattr(STDIN_FILENO, &with_echo) != 0) return;
-  termios without = with_echo;
+  if (tcgetattr(STDIN_FILENO, &before_) != 0) return;
+  termios without = before_;
   without.c_lflag &= ~static_cast<tcflag_t>(ECHO);
-  echo_is_off = tcsetattr(STDIN_FILENO, TCSANOW, &without) == 0;
+  changed_ = tcsetattr(STDIN_FILENO, TCSANOW, &without) == 0;
 }
 
-EchoOff::~EchoOff() { RestoreEcho(); }
+EchoOff::~EchoOff() {
+  if (changed_) tcsetattr(STDIN_FILENO, TCSANOW, &before_);
+}
 
-void RestoreEcho() {
-  if (echo_is_off.exchange(false)) tcsetattr(STDIN_FILENO, TCSANOW, &with_echo);
+void PassOnKeys() {
+  termios keys = {};
+  if (tcgetattr(STDIN_FILENO, &keys) != 0) return;
+  keys.c_lflag &= ~static_cast<tcflag_t>(ICANON);
+  tcsetattr(STDIN_FILENO, TCSANOW, &keys);
+}
+
+void RememberTerminal() { is_remembered = tcgetattr(STDIN_FILENO, &remembered) == 0; }
+
+void RestoreTerminal() {
+  if (is_remembered) tcsetattr(STDIN_FILENO, TCSANOW, &remembered);
 }
 
 bool UseColor() {

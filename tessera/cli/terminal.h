@@ -1,6 +1,8 @@
 #pragma once
 // What the terminal can show.
 
+#include <termios.h>
+
 #include <string>
 #include <string_view>
 
@@ -30,9 +32,19 @@ class EchoOff {
   ~EchoOff();
   EchoOff(const EchoOff&) = delete;
   EchoOff& operator=(const EchoOff&) = delete;
+
+ private:
+  bool changed_ = false;
+  termios before_ = {};
 };
-// Ends an EchoOff early; a signal handler may call it before it ends the program.
-void RestoreEcho();
+
+// The terminal passes on every key at once. In lines, as a terminal begins, a Ctrl-D that is typed before somebody
+// reads it would later be read as nothing.
+void PassOnKeys();
+// RestoreTerminal makes the terminal what RememberTerminal found. A signal handler may call it before it ends the
+// program.
+void RememberTerminal();
+void RestoreTerminal();
 
 // Writes to standard output at once. Throws Error if it is closed or the disk is full.
 void WriteOutput(std::string_view text);

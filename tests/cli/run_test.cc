@@ -140,6 +140,16 @@ TEST_F(Talk, CtrlCStopsTheAnswerNotTheProgram) {
   EXPECT_EQ(talk.WaitForEnd(), 0);
 }
 
+TEST_F(Talk, CtrlDTypedDuringAnAnswerLeavesAfterIt) {
+  TerminalSession talk({"run", kTiny, "--raw", "--ignore-eos", "-n", "3000", "-c", "4000"}, Environment());
+  ASSERT_TRUE(talk.WaitFor("> ")) << talk.screen();
+  talk.Type("Hello\r");
+  ASSERT_TRUE(talk.WaitFor("Hello\r\n"));
+  ASSERT_TRUE(talk.WaitFor(" ")) << "the answer did not begin: " << talk.screen();
+  talk.Type("\x04");
+  EXPECT_EQ(talk.WaitForEnd(), 0);
+}
+
 TEST_F(Talk, ConversationsAreSavedAndLoaded) {
   const std::string file = home_ + "/talk.json";
   {

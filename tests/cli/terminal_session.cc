@@ -72,7 +72,11 @@ int TerminalSession::WaitForEnd() {
   while (ReadSome()) {
   }
   int status = 0;
-  waitpid(child_, &status, 0);
+  if (waitpid(child_, &status, WNOHANG) == 0) {  // silent for long, or closing
+    usleep(500'000);
+    kill(child_, SIGKILL);  // nothing if it has ended by now
+    waitpid(child_, &status, 0);
+  }
   child_ = -1;
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
