@@ -7,76 +7,12 @@
 #include <limits>
 
 #include "kernels/attention_cases.h"
+#include "kernels/attention_plain.h"
 #include "kernels/for_each_isa.h"
 #include "tessera/kernels/attention_mask.h"
 
 namespace tessera::kernels {
 namespace {
-
-double MostDifference(const Tensor& a, const Tensor& b) {
-  const Tensor x = a.To(DType::kF64), y = b.To(DType::kF64);
-  double most = 0;
-  for (size_t i = 0; i < x.data<double>().size(); ++i) {
-    const double difference = std::abs(x.data<double>()[i] - y.data<double>()[i]);
-    if (std::isnan(difference)) return std::numeric_limits<double>::infinity();
-    most = std::max(most, difference);
-  }
-  return most;
-}
-
-double Largest(const Tensor& x) { return MostDifference(x, Tensor::Zeros(x.shape(), x.dtype())); }
-
-AttentionOperands Wide(const AttentionOperands& x) {
-  const auto wide = [](const Tensor& t) { return t ? t.To(DType::kF64) : t; };
-  return {wide(x.q), wide(x.k), wide(x.v), wide(x.sinks)};
-}
-
-// Every step of the plain formula rounded to T, sums in f32: S, P and O as a framework without a fused kernel has them.
-template <typename T>
-Tensor PlainFormula(const AttentionOperands& x, const AttentionSpec& spec) {
-  const auto rounded = [](float value) { return static_cast<float>(T(value)); };
-  const Tensor q = x.q.To(DType::kF32), k = x.k.To(DType::kF32), v = x.v.To(DType::kF32);
-  const Tensor sinks = x.sinks ? x.sinks.To(DType::kF32) : Tensor();
-  const int64_t heads = q.dim(1), kv_heads = k.dim(1), dim = q.dim(2), value_dim = v.dim(2);
-  Tensor o = Tensor::Zeros({q.dim(0), heads, value_dim});
-  const float *q_data = q.data<float>().data(), *k_data = k.data<float>().data(), *v_data = v.data<float>().data();
-  float* o_data = o.mutable_data<float>().data();
-  int64_t first_query = 0, first_key = 0;
-  for (const AttentionSequence& sequence : spec.pattern.sequences) {
-    const AttentionMask mask(spec.pattern, sequence);
-    for (int64_t i = 0; i < sequence.query_count * heads; ++i) {
-      const int64_t query = i / heads, h = i % heads, g = h / (heads / kv_heads);
-      const KeyRange range = mask.Range(query);
-      if (range.begin >= range.end) continue;
-      std::vector<float> p;
-      const std::vector<int64_t> path = mask.is_tree() ? mask.Path(query) : std::vector<int64_t>();
-      std::vector<int64_t> keys;
-      float most = sinks ? sinks.data<float>()[static_cast<size_t>(h)] : -std::numeric_limits<float>::infinity();
-      for (int64_t t = range.begin; t < range.end; ++t) {
-        const bool own = mask.is_tree() && t >= mask.prefix();
-        keys.push_back(first_key + (own ? path[static_cast<size_t>(t - mask.prefix())] : t));
-        float s = 0;
-        for (int64_t d = 0; d < dim; ++d)
-          s += q_data[((first_query + query) * heads + h) * dim + d] * k_data[(keys.back() * kv_heads + g) * dim + d];
-        s = rounded(rounded(s) * spec.scale);
-        p.push_back(spec.softcap > 0 ? rounded(spec.softcap * std::tanh(s / spec.softcap)) : s);
-        most = std::max(most, p.back());
-      }
-      float sum = sinks ? std::exp(sinks.data<float>()[static_cast<size_t>(h)] - most) : 0;
-      for (float& s : p) sum += s = std::exp(s - most);
-      for (int64_t d = 0; d < value_dim; ++d) {
-        float total = 0;
-        for (size_t j = 0; j < p.size(); ++j)
-          total += rounded(p[j] / sum) * v_data[(keys[j] * kv_heads + g) * value_dim + d];
-        o_data[((first_query + query) * heads + h) * value_dim + d] = total;
-      }
-    }
-    first_query += sequence.query_count, first_key += sequence.key_count;
-  }
-  return o.To(DTypeOf<T>);
-}
-
-double Epsilon(DType dtype) { return dtype == DType::kF32 ? 0x1p-23 : dtype == DType::kF16 ? 0x1p-10 : 0x1p-7; }
 
 // The exact result for operands of one dtype, and what the plain formula's error allows.
 struct Expected {

@@ -1,0 +1,64 @@
+// Attention on the GPU as C functions, for bench/cuda/attention.py. 0 is success; else tessera_error() says what failed.
+#include <memory>
+#include <string>
+
+#include "tessera/core/error.h"
+#include "tessera/kernels/cuda/attention.h"
+
+namespace {
+
+using namespace tessera;
+using namespace tessera::kernels;
+
+std::string& LastError() {
+  thread_local std::string error;
+  return error;
+}
+
+template <typename Body>
+int Guard(Body body) {
+  try {
+    body();
+    return 0;
+  } catch (const std::exception& error) {
+    LastError() = error.what();
+    return 1;
+  }
+}
+
+}  // namespace
+
+extern "C" {
+
+const char* tessera_error() { return LastError().c_str(); }
+
+// `sequences` times a sequence of `queries` queries and `keys` keys. Null on failure.
+void* tessera_attention_plan(int bf16, int heads, int kv_heads, int head_dim, int value_dim, int causal, int sequences,
+                             int queries, int keys) {
+  void* plan = nullptr;
+  Guard([&] {
+    AttentionPattern pattern;
+    pattern.causal = causal != 0;
+    pattern.sequences.assign(static_cast<size_t>(sequences), {queries, keys, {}, {}});
+    const float scale = 1 / __builtin_sqrtf(static_cast<float>(head_dim));
+    const DType dtype = bf16 ? DType::kBF16 : DType::kF16;
+    plan = std::make_unique<cuda::AttentionPlan>(  // the caller of C owns it
+               pattern, cuda::AttentionShape{dtype, heads, kv_heads, head_dim, value_dim, scale})
+               .release();
+  });
+  return plan;
+}
+void tessera_attention_free(void* plan) {
+  const std::unique_ptr<cuda::AttentionPlan> owner(static_cast<cuda::AttentionPlan*>(plan));
+}
+
+int tessera_attention_forward(void* plan, const void* q, const void* k, const void* v, void* o, float* lse) {
+  return Guard([&] { static_cast<cuda::AttentionPlan*>(plan)->Forward({q, k, v}, {o, lse}); });
+}
+
+int tessera_attention_vjp(void* plan, const void* q, const void* k, const void* v, void* o, float* lse, const void* d_o,
+                          void* dq, void* dk, void* dv) {
+  return Guard([&] { static_cast<cuda::AttentionPlan*>(plan)->Vjp({q, k, v}, {o, lse}, d_o, {dq, dk, dv}); });
+}
+
+}  // extern "C"

@@ -1,0 +1,111 @@
+// The text of the CUDA kernels, run on the host: its mathematics, indices and barriers, against the textbook in double.
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "kernels/cuda_attention_cases.h"
+#include "tessera/kernels/cuda/flash_attention_vjp.cuh"
+
+namespace tessera::kernels::cuda {
+namespace {
+
+TileMap Map(const Tensor& x) { return {x.raw(), x.dim(0), x.dim(1)}; }
+
+template <typename T>
+T* Data(Tensor& x) {
+  return x.mutable_data<T>().data();
+}
+
+// What the launcher does on a GPU, block after block.
+template <class C>
+AttentionResult RunForward(const AttentionOperands& x, const AttentionSpec& spec) {
+  using T = typename C::T;
+  const int heads = static_cast<int>(x.q.dim(1)), kv_heads = static_cast<int>(x.k.dim(1));
+  AttentionResult result{Tensor::Full({x.q.dim(0), heads, C::kDv}, NAN, x.q.dtype()),
+                         Tensor::Full({x.q.dim(0), heads}, NAN)};
+  const std::vector<QueryWork> work = ListQueryWork(spec.pattern, C::kRows);
+  const ForwardArguments<T> arguments{Map(x.q),
+                                      Map(x.k),
+                                      Map(x.v),
+                                      work.data(),
+                                      static_cast<int>(work.size()),
+                                      {heads, kv_heads, HeadsAtOnce(heads, 1, 2)},
+                                      spec.scale,
+                                      Data<T>(result.o),
+                                      Data<float>(result.lse)};
+  for (int block = 0; block < static_cast<int>(work.size()) * heads; ++block) {
+    const auto shared = std::make_unique<ForwardShared<C>>();
+    RunBlock(C::kConsumers, [&] { ForwardBlock<C>(arguments, *shared, block); });
+  }
+  return result;
+}
+
+template <class C>
+AttentionOperands RunVjp(const AttentionOperands& x, const AttentionSpec& spec, const AttentionResult& result,
+                         const Tensor& d_o) {
+  using T = typename C::T;
+  const int heads = static_cast<int>(x.q.dim(1)), kv_heads = static_cast<int>(x.k.dim(1));
+  const auto like = [](const Tensor& t) { return Tensor::Full(t.shape(), NAN, t.dtype()); };
+  AttentionOperands gradients{like(x.q), like(x.k), like(x.v), {}};
+  Tensor delta = Tensor::Empty({x.q.dim(0), heads});
+  const T *o = result.o.template data<T>().data(), *d_o_data = d_o.data<T>().data();
+  for (int64_t row = 0; row < delta.numel(); ++row) DeltaRow<C::kDv>(o, d_o_data, Data<float>(delta), row);
+
+  const std::vector<KeyWork> work = ListKeyWork(spec.pattern, C::kKeys, C::kRows);
+  const size_t sums = static_cast<size_t>(SumTiles(spec.pattern, C::kRows) * heads);
+  std::vector<float> dq_sums(sums * C::kRows * C::kDqk, NAN);
+  std::vector<int> turns(sums, 0);
+  int ticket = 0;
+  const VjpArguments<T> arguments{Map(x.q),
+                                  Map(x.k),
+                                  Map(x.v),
+                                  Map(d_o),
+                                  work.data(),
+                                  static_cast<int>(work.size()),
+                                  {heads, kv_heads, HeadsAtOnce(kv_heads, 1, 2)},
+                                  spec.scale,
+                                  result.lse.data<float>().data(),
+                                  delta.data<float>().data(),
+                                  Data<T>(gradients.k),
+                                  Data<T>(gradients.v),
+                                  dq_sums.data(),
+                                  turns.data(),
+                                  &ticket};
+  for (int block = 0; block < static_cast<int>(work.size()) * kv_heads; ++block) {
+    const auto shared = std::make_unique<VjpShared<C>>();
+    RunBlock(C::kConsumers, [&] { VjpBlock<C>(arguments, *shared); });
+  }
+  for (const QueryWork& w : ListQueryWork(spec.pattern, C::kRows))
+    for (int head = 0; head < heads; ++head)
+      FinishQueryGradient<C>(dq_sums.data(), turns.data(), w, heads, head, spec.scale, Data<T>(gradients.q));
+  return gradients;
+}
+
+struct OnHost {
+  template <typename T, int kDqk, int kDv, bool kCausal>
+  static AttentionResult Forward(const AttentionOperands& x, const AttentionSpec& spec) {
+    return RunForward<ForwardConfig<T, kDqk, kDv, kCausal>>(x, spec);
+  }
+  template <typename T, int kDqk, int kDv, bool kCausal>
+  static AttentionOperands Vjp(const AttentionOperands& x, const AttentionSpec& spec, const AttentionResult& result,
+                               const Tensor& d_o) {
+    return RunVjp<VjpConfig<T, kDqk, kDv, kCausal>>(x, spec, result, d_o);
+  }
+};
+
+TEST(CudaText, ForwardErrsAtMostTwiceAsMuchAsThePlainFormula) {
+  ExpectForward<OnHost, BFloat16, 64, 64>();
+  ExpectForward<OnHost, Float16, 128, 128>();
+  ExpectForward<OnHost, BFloat16, 192, 128>();
+  ExpectForward<OnHost, BFloat16, 256, 256>();
+}
+
+TEST(CudaText, GradientsErrAtMostThreeTimesAsMuchAsThePlainFormula) {
+  ExpectVjp<OnHost, BFloat16, 64, 64>();
+  ExpectVjp<OnHost, Float16, 128, 128>();
+}
+
+TEST(CudaText, OtherSequencesMayHoldNaN) { ExpectDeafToCompany<OnHost>(); }
+
+}  // namespace
+}  // namespace tessera::kernels::cuda
