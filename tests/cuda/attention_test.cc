@@ -68,6 +68,10 @@ TEST(CudaAttention, GradientsErrAtMostThreeTimesAsMuchAsThePlainFormula) {
   ExpectVjp<OnGpu, Float16, 64, 64>();
   ExpectVjp<OnGpu, BFloat16, 128, 128>();
   ExpectVjp<OnGpu, Float16, 128, 128>();
+  ExpectVjp<OnGpu, BFloat16, 192, 128>();
+  ExpectVjp<OnGpu, Float16, 192, 128>();
+  ExpectVjp<OnGpu, BFloat16, 256, 256>();
+  ExpectVjp<OnGpu, Float16, 256, 256>();
 }
 
 TEST(CudaAttention, OtherSequencesMayHoldNaN) { ExpectDeafToCompany<OnGpu>(); }

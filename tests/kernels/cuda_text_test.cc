@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "kernels/cuda_attention_cases.h"
-#include "tessera/kernels/cuda/flash_attention_vjp.cuh"
+#include "tessera/kernels/cuda/flash_attention_vjp_wide.cuh"
 
 namespace tessera::kernels::cuda {
 namespace {
@@ -103,6 +103,8 @@ TEST(CudaText, ForwardErrsAtMostTwiceAsMuchAsThePlainFormula) {
 TEST(CudaText, GradientsErrAtMostThreeTimesAsMuchAsThePlainFormula) {
   ExpectVjp<OnHost, BFloat16, 64, 64>();
   ExpectVjp<OnHost, Float16, 128, 128>();
+  ExpectVjp<OnHost, BFloat16, 192, 128>();
+  ExpectVjp<OnHost, BFloat16, 256, 256>();
 }
 
 TEST(CudaText, OtherSequencesMayHoldNaN) { ExpectDeafToCompany<OnHost>(); }

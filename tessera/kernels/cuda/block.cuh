@@ -9,15 +9,17 @@
 //   Accumulator    [64, N] f32 of a warpgroup, in registers.     Fragment   [64, K] low-precision values, likewise.
 //   Rows           one f32 a row of an accumulator.
 //   Barrier        counts arrivals and copied bytes; a phase ends when all have come. Ring walks over its stages.
-//   MulABt, MulAB, MulAtB   products; each call is one group that runs on while the text goes on, until WaitProducts.
+//   MulABt, AddAB, MulAtB   products; each call is one group that runs on while the text goes on, until WaitProducts.
 //
 // Everything that only some threads of an agent may do (one arrival, one copy) is done by one of them inside the word.
 
 #ifdef __CUDACC__
 #define TESSERA_DEVICE __device__ __forceinline__
+#define TESSERA_UNROLL _Pragma("unroll")
 #include "tessera/kernels/cuda/block_hopper.cuh"
 #else
 #define TESSERA_DEVICE inline
+#define TESSERA_UNROLL
 #include "tessera/kernels/cuda/block_host.cuh"
 #endif
 

@@ -108,7 +108,8 @@ class Barrier {
 };
 
 // Makes this thread's ordinary writes to shared memory visible to the tensor cores and the copy engine.
-TESSERA_DEVICE void FenceAsync() { asm volatile("fence.proxy.async;" ::: "memory"); }
+// (The fence of all memory, without ".shared::cta", takes as long as one across the whole GPU.)
+TESSERA_DEVICE void FenceAsync() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
 
 TESSERA_DEVICE float ToFloat(BFloat16 x) { return __uint_as_float(static_cast<uint32_t>(x.bits) << 16); }
 TESSERA_DEVICE float ToFloat(Float16 x) { return __half2float(__ushort_as_half(x.bits)); }
@@ -145,6 +146,9 @@ struct SharedMatrix {
       }
   }
 };
+
+template <typename T, int kRows>
+struct SharedMatrix<T, kRows, 0> {};  // one that a configuration does without
 
 // A [rows, heads, head_dim] tensor in global memory, as the copy engine reads it in boxes of [kRows, head_dim].
 class TileMap {
@@ -202,49 +206,46 @@ TESSERA_DEVICE void Pin(Fragment<T, K>& a) {
 TESSERA_DEVICE void BeginProduct() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
 TESSERA_DEVICE void EndProduct() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
 
-enum class Start { kZero, kAdd };  // what a product adds to: nothing, or the accumulator
+// The products below add to C; those that begin with C = 0 do not read its registers, so nobody needs to have cleared
+// them, and they may start while earlier products still run.
 
-// C [64, N] (+)= A Bᵀ, A [64, K], B [N, K].
+// C [64, N] = A Bᵀ, A [64, K], B [N, K].
 template <int K, int N, typename T, int RA, int RB>
-TESSERA_DEVICE void MulABt(Accumulator<N>& c, Tile<T, RA> a, Tile<T, RB> b, Start start = Start::kZero) {
-  Pin(c);
+TESSERA_DEVICE void MulABt(Accumulator<N>& c, Tile<T, RA> a, Tile<T, RB> b) {
   BeginProduct();
+  Wgmma<T, N>::template ZeroFromShared<false, false>(c.x, AlongRows(a, 0), AlongRows(b, 0));
 #pragma unroll
-  for (int k = 0; k < K; k += 16)
-    Wgmma<T, N>::template FromShared<false, false>(c.x, AlongRows(a, k), AlongRows(b, k), k > 0 || start == Start::kAdd);
+  for (int k = 16; k < K; k += 16) Wgmma<T, N>::template FromShared<false, false>(c.x, AlongRows(a, k), AlongRows(b, k));
   EndProduct();
   Pin(c);
 }
 // C [64, N] += A B, A [64, K] in registers, B [K, N].
 template <int K, int N, typename T, int RB>
-TESSERA_DEVICE void MulAB(Accumulator<N>& c, Fragment<T, K>& a, Tile<T, RB> b, Start start = Start::kAdd) {
+TESSERA_DEVICE void AddAB(Accumulator<N>& c, Fragment<T, K>& a, Tile<T, RB> b) {
   Pin(c), Pin(a);
   BeginProduct();
 #pragma unroll
-  for (int k = 0; k < K; k += 16)
-    Wgmma<T, N>::template FromRegisters<true>(c.x, a.x + k / 4, DownColumns(b, k), k > 0 || start == Start::kAdd);
+  for (int k = 0; k < K; k += 16) Wgmma<T, N>::template FromRegisters<true>(c.x, a.x + k / 4, DownColumns(b, k));
   EndProduct();
   Pin(c), Pin(a);
 }
 // C [64, N] += A B, A [64, K] and B [K, N] in shared memory.
 template <int K, int N, typename T, int RA, int RB>
-TESSERA_DEVICE void MulAB(Accumulator<N>& c, Tile<T, RA> a, Tile<T, RB> b, Start start = Start::kAdd) {
+TESSERA_DEVICE void AddAB(Accumulator<N>& c, Tile<T, RA> a, Tile<T, RB> b) {
   Pin(c);
   BeginProduct();
 #pragma unroll
-  for (int k = 0; k < K; k += 16)
-    Wgmma<T, N>::template FromShared<false, true>(c.x, AlongRows(a, k), DownColumns(b, k), k > 0 || start == Start::kAdd);
+  for (int k = 0; k < K; k += 16) Wgmma<T, N>::template FromShared<false, true>(c.x, AlongRows(a, k), DownColumns(b, k));
   EndProduct();
   Pin(c);
 }
-// C [64, N] += Aᵀ B, A [K, 64] and B [K, N].
+// C [64, N] = Aᵀ B, A [K, 64] and B [K, N].
 template <int K, int N, typename T, int RA, int RB>
-TESSERA_DEVICE void MulAtB(Accumulator<N>& c, Tile<T, RA> a, Tile<T, RB> b, Start start = Start::kAdd) {
-  Pin(c);
+TESSERA_DEVICE void MulAtB(Accumulator<N>& c, Tile<T, RA> a, Tile<T, RB> b) {
   BeginProduct();
+  Wgmma<T, N>::template ZeroFromShared<true, true>(c.x, DownColumns(a, 0), DownColumns(b, 0));
 #pragma unroll
-  for (int k = 0; k < K; k += 16)
-    Wgmma<T, N>::template FromShared<true, true>(c.x, DownColumns(a, k), DownColumns(b, k), k > 0 || start == Start::kAdd);
+  for (int k = 16; k < K; k += 16) Wgmma<T, N>::template FromShared<true, true>(c.x, DownColumns(a, k), DownColumns(b, k));
   EndProduct();
   Pin(c);
 }
@@ -393,21 +394,23 @@ TESSERA_DEVICE void StoreRows(T* to, int64_t stride, int rows, const Accumulator
 }
 
 // ---- sums in global memory, in a fixed order ----
-// Where an accumulator's values lie in a row of 64 · N floats, the same for every writer and reader: value i of thread
-// t at (i / 4 · 128 + t) · 4 + i mod 4.
-template <int N>
-TESSERA_DEVICE void StoreScattered(float* shared, const Accumulator<N>& a) {
+// Where the values of one of an accumulator's kPieces pieces (equal parts of its columns) lie in a row of floats, the same
+// for every writer and reader: value i of thread t at (i / 4 · 128 + t) · 4 + i mod 4.
+template <int kPieces, int N>
+TESSERA_DEVICE void StoreScattered(float* shared, const Accumulator<N>& a, int piece) {
 #pragma unroll
-  for (int i = 0; i < N / 8; ++i)
-    reinterpret_cast<float4*>(shared)[i * 128 + GroupThread()] =
-        make_float4(a.x[i * 4], a.x[i * 4 + 1], a.x[i * 4 + 2], a.x[i * 4 + 3]);
+  for (int i = 0; i < N / 8 / kPieces; ++i) {
+    const float* x = a.x + (piece * (N / 8 / kPieces) + i) * 4;
+    reinterpret_cast<float4*>(shared)[i * 128 + GroupThread()] = make_float4(x[0], x[1], x[2], x[3]);
+  }
 }
-template <int N>
-TESSERA_DEVICE void LoadScattered(Accumulator<N>& a, const float* global) {
+template <int kPieces, int N>
+TESSERA_DEVICE void LoadScattered(Accumulator<N>& a, const float* global, int piece) {
 #pragma unroll
-  for (int i = 0; i < N / 8; ++i) {
+  for (int i = 0; i < N / 8 / kPieces; ++i) {
     const float4 v = reinterpret_cast<const float4*>(global)[i * 128 + GroupThread()];
-    a.x[i * 4] = v.x, a.x[i * 4 + 1] = v.y, a.x[i * 4 + 2] = v.z, a.x[i * 4 + 3] = v.w;
+    float* x = a.x + (piece * (N / 8 / kPieces) + i) * 4;
+    x[0] = v.x, x[1] = v.y, x[2] = v.z, x[3] = v.w;
   }
 }
 // Copies `bytes` of shared memory over, or adds their floats to, global memory. By one thread.
@@ -430,11 +433,10 @@ TESSERA_DEVICE void WaitForTurn(const int* counter, int turn) {
   do {
     asm volatile("ld.acquire.gpu.global.b32 %0, [%1];" : "=r"(now) : "l"(counter) : "memory");
   } while (now != turn);
-  asm volatile("fence.proxy.async;" ::: "memory");
+  asm volatile("fence.proxy.async.global;" ::: "memory");
 }
 TESSERA_DEVICE void EndTurn(int* counter, int turn) {
-  asm volatile("fence.proxy.async;" ::: "memory");
-  __threadfence();
+  asm volatile("fence.proxy.async.global;" ::: "memory");
   asm volatile("st.release.gpu.global.b32 [%0], %1;" ::"l"(counter), "r"(turn + 1) : "memory");
 }
 // The next number of a counter that starts at 0; for one thread of a block.

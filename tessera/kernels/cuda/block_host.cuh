@@ -25,10 +25,10 @@
 namespace tessera::kernels::cuda {
 
 // ---- agents ----
-// Warps 0 … 2 of warpgroup 0 and the computing warpgroups 1 … `consumers`.
+// The four warps of warpgroup 0 and the computing warpgroups 1 … `consumers`.
 struct HostBlock {
   explicit HostBlock(int count) : all(kWarps + count), consumers(count) {}
-  static constexpr int kWarps = 3;
+  static constexpr int kWarps = 4;
   std::barrier<> all, consumers;
 };
 struct HostAgent {
@@ -136,6 +136,9 @@ struct SharedMatrix {
   }
 };
 
+template <typename T, int kRows>
+struct SharedMatrix<T, kRows, 0> {};
+
 // A [rows, heads, head_dim] tensor.
 class TileMap {
  public:
@@ -164,16 +167,13 @@ template <typename T, int K>
 struct Fragment {
   T x[64 * K];
 };
-enum class Start { kZero, kAdd };
-
-// C [64, N] (+)= Σ_k a(row, k) b(k, col).
+// C [64, N] += Σ_k a(row, k) b(k, col).
 template <int K, int N, typename A, typename B>
-void Multiply(Accumulator<N>& c, Start start, A a, B b) {
+void Multiply(Accumulator<N>& c, A a, B b) {
   std::vector<float> right(static_cast<size_t>(K) * N);
   for (int k = 0; k < K; ++k)
     for (int j = 0; j < N; ++j) right[static_cast<size_t>(k * N + j)] = static_cast<float>(b(k, j));
   for (int i = 0; i < 64; ++i) {
-    if (start == Start::kZero) std::fill_n(c.x + i * N, N, 0.0f);
     for (int k = 0; k < K; ++k) {
       const float left = static_cast<float>(a(i, k));
       for (int j = 0; j < N; ++j) c.x[i * N + j] += left * right[static_cast<size_t>(k * N + j)];
@@ -181,20 +181,22 @@ void Multiply(Accumulator<N>& c, Start start, A a, B b) {
   }
 }
 template <int K, int N, typename T, int RA, int RB>
-void MulABt(Accumulator<N>& c, Tile<T, RA> a, Tile<T, RB> b, Start start = Start::kZero) {
-  Multiply<K>(c, start, [&](int i, int k) { return a(i, k); }, [&](int k, int j) { return b(j, k); });
+void MulABt(Accumulator<N>& c, Tile<T, RA> a, Tile<T, RB> b) {
+  std::fill_n(c.x, 64 * N, 0.0f);
+  Multiply<K>(c, [&](int i, int k) { return a(i, k); }, [&](int k, int j) { return b(j, k); });
 }
 template <int K, int N, typename T, int RB>
-void MulAB(Accumulator<N>& c, Fragment<T, K>& a, Tile<T, RB> b, Start start = Start::kAdd) {
-  Multiply<K>(c, start, [&](int i, int k) { return a.x[i * K + k]; }, b);
+void AddAB(Accumulator<N>& c, Fragment<T, K>& a, Tile<T, RB> b) {
+  Multiply<K>(c, [&](int i, int k) { return a.x[i * K + k]; }, b);
 }
 template <int K, int N, typename T, int RA, int RB>
-void MulAB(Accumulator<N>& c, Tile<T, RA> a, Tile<T, RB> b, Start start = Start::kAdd) {
-  Multiply<K>(c, start, a, b);
+void AddAB(Accumulator<N>& c, Tile<T, RA> a, Tile<T, RB> b) {
+  Multiply<K>(c, a, b);
 }
 template <int K, int N, typename T, int RA, int RB>
-void MulAtB(Accumulator<N>& c, Tile<T, RA> a, Tile<T, RB> b, Start start = Start::kAdd) {
-  Multiply<K>(c, start, [&](int i, int k) { return a(k, i); }, b);
+void MulAtB(Accumulator<N>& c, Tile<T, RA> a, Tile<T, RB> b) {
+  std::fill_n(c.x, 64 * N, 0.0f);
+  Multiply<K>(c, [&](int i, int k) { return a(k, i); }, b);
 }
 template <int kInFlight, int... N>
 void WaitProducts(Accumulator<N>&...) {}
@@ -265,13 +267,13 @@ void StoreRows(T* to, int64_t stride, int rows, const Accumulator<N>& a) {
 }
 
 // ---- sums in global memory, in a fixed order ----
-template <int N>
-void StoreScattered(float* shared, const Accumulator<N>& a) {
-  std::copy_n(a.x, 64 * N, shared);
+template <int kPieces, int N>
+void StoreScattered(float* shared, const Accumulator<N>& a, int piece) {
+  std::copy_n(a.x + piece * (64 * N / kPieces), 64 * N / kPieces, shared);
 }
-template <int N>
-void LoadScattered(Accumulator<N>& a, const float* global) {
-  std::copy_n(global, 64 * N, a.x);
+template <int kPieces, int N>
+void LoadScattered(Accumulator<N>& a, const float* global, int piece) {
+  std::copy_n(global, 64 * N / kPieces, a.x + piece * (64 * N / kPieces));
 }
 inline void BulkStore(float* global, const float* shared, int bytes) {
   std::memcpy(global, shared, static_cast<size_t>(bytes));

@@ -160,7 +160,7 @@ TESSERA_DEVICE void ForwardConsume(const ForwardArguments<typename C::T>& a, For
       s.k_full[k.stage].Wait(k.phase);
       MulABt<C::kDqk>(scores, q, s.k[k.stage].Tile());  // S = Q Kᵀ of this tile
       s.v_full[v.stage].Wait(v.phase);
-      MulAB(o, p, s.v[v.stage].Tile());  // O += P V of the one before
+      AddAB(o, p, s.v[v.stage].Tile());  // O += P V of the one before
       turns.Pass();
       WaitProducts<1>(scores);
       s.k_empty[k.stage].ArriveGroup();
@@ -174,7 +174,7 @@ TESSERA_DEVICE void ForwardConsume(const ForwardArguments<typename C::T>& a, For
       ScaleRows(o, shrink);
     }
     s.v_full[v.stage].Wait(v.phase);
-    MulAB(o, p, s.v[v.stage].Tile());
+    AddAB(o, p, s.v[v.stage].Tile());
     WaitProducts<0>(o);
   }
 

@@ -1,4 +1,4 @@
-#include "tessera/kernels/cuda/flash_attention_vjp.cuh"
+#include "tessera/kernels/cuda/flash_attention_vjp_wide.cuh"
 
 #include "tessera/kernels/cuda/launch.cuh"
 
@@ -30,8 +30,6 @@ void AttentionPlan::Vjp(const AttentionInputs& x, const AttentionOutputs& result
   Lists& plan = *lists_;
   const AttentionShape& s = plan.shape;
   WithAttentionShape(plan, [&]<typename T, int kDqk, int kDv, bool kCausal>() {
-    if constexpr (kDqk > 128) Fail("attention on the GPU: no gradient yet for heads of {}", kDqk);
-    else {
     using C = VjpConfig<T, kDqk, kDv, kCausal>;
     const int64_t sums = SumTiles(plan.pattern, C::kRows) * s.heads, rows = plan.query_rows * s.heads;
     if (plan.key_work.tile != C::kKeys) {
@@ -72,7 +70,6 @@ void AttentionPlan::Vjp(const AttentionInputs& x, const AttentionOutputs& result
     Launch(FinishKernel<C>, int64_t{plan.gradient_work.count} * s.heads, 128, 0, stream,
            plan.dq_sums.template data<const float>(), static_cast<const int*>(turns),
            plan.gradient_work.items.template data<const QueryWork>(), s.heads, s.scale, static_cast<T*>(gradients.dq));
-    }
   });
 }
 

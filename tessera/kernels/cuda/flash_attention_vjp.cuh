@@ -27,15 +27,27 @@ struct VjpConfig {
   using T = Value;
   static constexpr int kDqk = kHeadDim, kDv = kValueDim;
   static constexpr bool kCausal = kIsCausal;
+  // Heads up to 128: a consumer holds 64 of the block's 128 keys. Wider ones: both hold all 64 keys, each its part of
+  // the columns (flash_attention_vjp_wide.cuh).
+  static constexpr bool kWide = kDqk > 128;
   static constexpr int kRows = kDqk == 64 ? 128 : 64;  // Br
-  static constexpr int kKeys = 128;                    // Bc
+  static constexpr int kKeys = kWide ? 64 : 128;       // Bc
   static constexpr int kConsumers = 2, kThreads = 384;
   static constexpr int kProducerRegisters = 24, kRegisters = 240;
-  // Where registers allow: dV is multiplied before dS is known, and dK still while the next tile begins.
-  static constexpr bool kOverlap = kRows == 64;
-  // A consumer's share of dQ: half the rows of a tile of 128, half the columns of one of 64.
+  // Buffers: of dO's tiles, of dS, and for dQ's shares, which are carried away in `kSumPieces` pieces.
+  static constexpr int kGradientStages = kDqk == 256 ? 1 : 2, kScoreStages = kWide ? 1 : 2;
+  static constexpr int kSumStages = kWide ? 1 : 2, kSumPieces = kDqk == 256 ? 2 : 1;
+  // A consumer's share of dQ: half the rows of a tile of 128, else its columns.
   static constexpr bool kShareRows = kRows == 128;
-  static constexpr int kShareCols = kShareRows ? kDqk : kDqk / 2;
+  static constexpr int kSumFloats = kRows * kDqk / kSumPieces;
+  static constexpr int ShareCols(int consumer) {
+    return kShareRows ? kDqk : kDqk == 192 ? 128 - 64 * consumer : kDqk / 2;
+  }
+  static constexpr int ShareBegin(int consumer) { return consumer == 0 ? 0 : kShareRows ? 0 : ShareCols(0); }
+  // Where a consumer's part of a piece begins, in floats.
+  static constexpr int PieceBegin(int consumer) { return consumer * 64 * ShareCols(0) / kSumPieces; }
+  // Where registers allow: dV is multiplied before dS is known.
+  static constexpr bool kOverlap = kRows == 64;
 };
 
 template <typename T>
@@ -57,13 +69,21 @@ struct VjpShared {
   SharedMatrix<typename C::T, C::kKeys, C::kDqk> k;
   SharedMatrix<typename C::T, C::kKeys, C::kDv> v;
   SharedMatrix<typename C::T, C::kRows, C::kDqk> q[2];
-  SharedMatrix<typename C::T, C::kRows, C::kDv> d_o[2];
-  SharedMatrix<typename C::T, C::kKeys, C::kRows> ds[2];
-  alignas(128) float dq[C::kConsumers][64 * C::kShareCols];
+  SharedMatrix<typename C::T, C::kRows, C::kDv> d_o[C::kGradientStages];
+  SharedMatrix<typename C::T, C::kKeys, C::kRows> ds[C::kScoreStages];
+  SharedMatrix<typename C::T, C::kKeys, C::kWide ? C::kRows : 0> p;
+  alignas(128) float dq[C::kSumStages][C::kSumFloats];
   alignas(128) float lse2[2][C::kRows], delta[2][C::kRows];
-  Barrier kv_full, q_full[2], q_empty[2], do_full[2], do_empty[2], dq_full, dq_empty;
+  Barrier kv_full, q_full[2], q_empty[2], do_full[C::kGradientStages], do_empty[C::kGradientStages], dq_full[2], dq_empty[C::kSumStages];
   int ticket;
 };
+
+// How many query tiles a block visits, over all query heads that read its head.
+template <class C>
+TESSERA_DEVICE int QueryTiles(const HeadOrder& heads, const KeyWork& w) {
+  const int first = C::kCausal ? Max(0, w.k_begin - w.position) / C::kRows : 0;
+  return Max(0, (w.q_count + C::kRows - 1) / C::kRows - first) * heads.QueriesPerKey();
+}
 
 // body(head, m) for every query head that reads `kv_head` and every query tile that sees the block's keys, last first.
 // One loop, not two: sums that are still being multiplied cross its end.
@@ -71,9 +91,8 @@ template <class C, typename Body>
 TESSERA_DEVICE void ForEachQueryTile(const HeadOrder& heads, const KeyWork& w, int kv_head, Body body) {
   const int first = C::kCausal ? Max(0, w.k_begin - w.position) / C::kRows : 0;
   const int last = (w.q_count + C::kRows - 1) / C::kRows - 1;
-  if (last < first) return;
   int head = kv_head * heads.QueriesPerKey(), m = last;
-  for (int left = (last - first + 1) * heads.QueriesPerKey(); left > 0; --left) {
+  for (int left = QueryTiles<C>(heads, w); left > 0; --left) {
     body(head, m);
     if (--m < first) m = last, ++head;
   }
@@ -84,62 +103,90 @@ TESSERA_DEVICE void VjpLoadTiles(const VjpArguments<typename C::T>& a, VjpShared
   s.kv_full.Expect(s.k.kBytes + s.v.kBytes);
   a.k.Load(s.k, w.k_row + w.k_begin, kv_head, s.kv_full);
   a.v.Load(s.v, w.k_row + w.k_begin, kv_head, s.kv_full);
-  Ring<2> ring;
+  Ring<2> q;
+  Ring<C::kGradientStages> d_o;
   ForEachQueryTile<C>(a.heads, w, kv_head, [&](int head, int m) {
     const int row = w.q_row + m * C::kRows;
-    s.q_empty[ring.stage].Wait(ring.phase ^ 1);
-    s.q_full[ring.stage].Expect(s.q[0].kBytes);
-    a.q.Load(s.q[ring.stage], row, head, s.q_full[ring.stage]);
-    s.do_empty[ring.stage].Wait(ring.phase ^ 1);
-    s.do_full[ring.stage].Expect(s.d_o[0].kBytes);
-    a.d_o.Load(s.d_o[ring.stage], row, head, s.do_full[ring.stage]);
-    ring.Next();
+    s.q_empty[q.stage].Wait(q.phase ^ 1);
+    s.q_full[q.stage].Expect(s.q[0].kBytes);
+    a.q.Load(s.q[q.stage], row, head, s.q_full[q.stage]);
+    s.do_empty[d_o.stage].Wait(d_o.phase ^ 1);
+    s.do_full[d_o.stage].Expect(s.d_o[0].kBytes);
+    a.d_o.Load(s.d_o[d_o.stage], row, head, s.do_full[d_o.stage]);
+    q.Next(), d_o.Next();
   });
 }
 
 // L in units of log 2, and δ. Rows past the sequence's last query get L = +inf, hence P = 0.
 template <class C>
 TESSERA_DEVICE void VjpLoadRows(const VjpArguments<typename C::T>& a, VjpShared<C>& s, const KeyWork& w, int kv_head) {
-  Ring<2> ring;
+  Ring<2> q;
+  Ring<C::kGradientStages> d_o;
   ForEachQueryTile<C>(a.heads, w, kv_head, [&](int head, int m) {
     const auto at = [&](int r) { return (int64_t{w.q_row} + m * C::kRows + r) * a.heads.heads + head; };
-    s.q_empty[ring.stage].Wait(ring.phase ^ 1);
+    s.q_empty[q.stage].Wait(q.phase ^ 1);
     for (int r = Lane(); r < C::kRows; r += kLanes)
-      s.lse2[ring.stage][r] = m * C::kRows + r < w.q_count ? a.lse[at(r)] * kLog2E : INFINITY;
-    s.q_full[ring.stage].ArriveWarp();
-    s.do_empty[ring.stage].Wait(ring.phase ^ 1);
+      s.lse2[q.stage][r] = m * C::kRows + r < w.q_count ? a.lse[at(r)] * kLog2E : INFINITY;
+    s.q_full[q.stage].ArriveWarp();
+    s.do_empty[d_o.stage].Wait(d_o.phase ^ 1);
     for (int r = Lane(); r < C::kRows; r += kLanes)
-      s.delta[ring.stage][r] = m * C::kRows + r < w.q_count ? a.delta[at(r)] : 0.0f;
-    s.do_full[ring.stage].ArriveWarp();
-    ring.Next();
+      s.delta[d_o.stage][r] = m * C::kRows + r < w.q_count ? a.delta[at(r)] : 0.0f;
+    s.do_full[d_o.stage].ArriveWarp();
+    q.Next(), d_o.Next();
   });
 }
 
+// Writer 0 takes the even tiles, writer 1 the odd ones: an addition is known to be done only after microseconds. Each
+// has a barrier of its own that tells it of full buffers.
 template <class C>
 TESSERA_DEVICE void VjpAddQueryGradients(const VjpArguments<typename C::T>& a, VjpShared<C>& s, const KeyWork& w,
-                                         int kv_head) {
-  Ring<1> ring;
+                                         int kv_head, int writer) {
+  const int stage = C::kSumStages == 2 ? writer : 0;
+  Ring<1> full;
+  int tile = 0;
   ForEachQueryTile<C>(a.heads, w, kv_head, [&](int head, int m) {
+    if (tile++ % 2 != writer) return;
     const int64_t sum = (int64_t{w.sum_tile} + m) * a.heads.heads + head;
-    float* to = a.dq_sums + sum * (C::kRows * C::kDqk);
-    s.dq_full.Wait(ring.phase);
-    WaitForTurn(a.turns + sum, w.turn);
-    if (w.turn == 0)
-      BulkStore(to, s.dq[0], sizeof(s.dq));
-    else
-      BulkAdd(to, s.dq[0], sizeof(s.dq));
-    CommitBulk();
-    WaitBulkRead();
-    s.dq_empty.Arrive();
+    for (int piece = 0; piece < C::kSumPieces; ++piece) {
+      float* to = a.dq_sums + (sum * C::kSumPieces + piece) * C::kSumFloats;
+      s.dq_full[writer].Wait(full.phase);
+      if (piece == 0) WaitForTurn(a.turns + sum, w.turn);
+      if (w.turn == 0)
+        BulkStore(to, s.dq[stage], sizeof(s.dq[0]));
+      else
+        BulkAdd(to, s.dq[stage], sizeof(s.dq[0]));
+      CommitBulk();
+      WaitBulkRead();
+      s.dq_empty[stage].Arrive();
+      full.Next();
+    }
     WaitBulk();
     EndTurn(a.turns + sum, w.turn);
-    ring.Next();
   });
 }
 
-template <class C>
-TESSERA_DEVICE void VjpConsume(const VjpArguments<typename C::T>& a, VjpShared<C>& s, const KeyWork& w, int kv_head,
-                               int consumer) {
+// Hands a consumer's share of dQ to the writers, tile after tile.
+template <class C, int kConsumer>
+struct QueryGradientSender {
+  Ring<C::kSumStages> ring;
+  Ring<2> writer;
+
+  template <int N>
+  TESSERA_DEVICE void Send(VjpShared<C>& s, const Accumulator<N>& dq) {
+    TESSERA_UNROLL
+    for (int piece = 0; piece < C::kSumPieces; ++piece) {
+      s.dq_empty[ring.stage].Wait(ring.phase ^ 1);
+      StoreScattered<C::kSumPieces>(s.dq[ring.stage] + C::PieceBegin(kConsumer), dq, piece);
+      FenceAsync();
+      s.dq_full[writer.stage].ArriveGroup();
+      ring.Next();
+    }
+    writer.Next();
+  }
+};
+
+template <class C, int consumer>
+TESSERA_DEVICE void VjpConsume(const VjpArguments<typename C::T>& a, VjpShared<C>& s, const KeyWork& w, int kv_head) {
   using T = typename C::T;
   const int row0 = consumer * 64;  // of the consumer's keys within the tile
   const float scale2 = a.scale * kLog2E;
@@ -147,10 +194,10 @@ TESSERA_DEVICE void VjpConsume(const VjpArguments<typename C::T>& a, VjpShared<C
 
   // -inf where a key (a row here) is hidden from a query (a column).
   const auto mask = [&](Accumulator<C::kRows>& st, int m) {
-    const int key0 = w.k_begin + row0, position0 = w.position + m * C::kRows;
-    if (row0 + 64 <= keys && (!C::kCausal || key0 + 63 <= position0)) return;
+    const int key0 = w.k_begin + row0, position0 = w.position + m * C::kRows, queries = w.q_count - m * C::kRows;
+    if (row0 + 64 <= keys && queries >= C::kRows && (!C::kCausal || key0 + 63 <= position0)) return;
     ForEach(st, [&](int row, int col, float& x) {
-      if (row0 + row >= keys || (C::kCausal && key0 + row > position0 + col)) x = -INFINITY;
+      if (row0 + row >= keys || col >= queries || (C::kCausal && key0 + row > position0 + col)) x = -INFINITY;
     });
   };
 
@@ -168,96 +215,60 @@ TESSERA_DEVICE void VjpConsume(const VjpArguments<typename C::T>& a, VjpShared<C
   const auto v = s.v.Tile().Row(row0);
 
   Ring<2> ring;
-  Ring<1> dq_ring;
-  bool first = true;
+  QueryGradientSender<C, consumer> sender;
+  Accumulator<C::kRows> pt, dpt;
+  int left = QueryTiles<C>(a.heads, w);
+  if (left > 0) s.q_full[0].Wait(0);
+  MulABt<C::kDqk>(pt, k, s.q[0].Tile());  // Sᵀ = K Qᵀ of the first tile
+  WaitProducts<0>(pt);
   ForEachQueryTile<C>(a.heads, w, kv_head, [&](int, int m) {
     const int stage = ring.stage;
-    Accumulator<C::kRows> pt, dpt;
     Fragment<T, C::kRows> p, ds;
-    s.q_full[stage].Wait(ring.phase);
     const int queries = w.q_count - m * C::kRows;
-    if (queries < C::kRows) {
-      s.do_full[stage].Wait(ring.phase);
+    s.do_full[stage].Wait(ring.phase);
+    if (queries < C::kRows) {  // rows past the last query: the same
+      SyncConsumers<C::kConsumers>();
       s.q[stage].ZeroRows(queries, consumer, C::kConsumers);
       s.d_o[stage].ZeroRows(queries, consumer, C::kConsumers);
       FenceAsync();
       SyncConsumers<C::kConsumers>();
     }
-    MulABt<C::kDqk>(pt, k, s.q[stage].Tile());  // Sᵀ = K Qᵀ
-    s.do_full[stage].Wait(ring.phase);
     MulABt<C::kDv>(dpt, v, s.d_o[stage].Tile());  // dPᵀ = V dOᵀ
-    WaitProducts<1>(pt);
-    if (C::kOverlap && !first) s.q_empty[stage ^ 1].ArriveGroup();  // dK of the tile before is summed by now
-    first = false;
     mask(pt, m);
     Exp2Columns(pt, scale2, s.lse2[stage]);  // P = exp(S − L)
     WaitProducts<0>(dpt);
     if constexpr (C::kOverlap) {
       Round(p, pt);
-      MulAB(dv, p, s.d_o[stage].Tile());  // dV += Pᵀ dO
+      AddAB(dv, p, s.d_o[stage].Tile());  // dV += Pᵀ dO
     }
     MulMinusColumns(dpt, pt, s.delta[stage]);  // dS = P ∘ (dP − δ)
     if constexpr (!C::kOverlap) {
       Round(p, pt);
-      MulAB(dv, p, s.d_o[stage].Tile());
+      AddAB(dv, p, s.d_o[stage].Tile());
     }
     Round(ds, dpt);
     Store(s.ds[stage], row0, 0, ds);
     FenceAsync();
     SyncConsumers<C::kConsumers>();
-    Accumulator<C::kShareCols> dq;
-    if constexpr (C::kShareRows)  // dQ = dS K
-      MulAtB<C::kKeys>(dq, s.ds[stage].Tile().Column(row0), s.k.Tile(), Start::kZero);
-    else
-      MulAtB<C::kKeys>(dq, s.ds[stage].Tile(), s.k.Tile().Column(consumer * C::kShareCols), Start::kZero);
-    MulAB(dk, ds, s.q[stage].Tile());  // dK += dSᵀ Q
-    WaitProducts<1>(dv, dq);
+    Accumulator<C::ShareCols(consumer)> dq;  // dQ = dS K
+    MulAtB<C::kKeys>(dq, s.ds[stage].Tile().Column(C::kShareRows ? row0 : 0), s.k.Tile().Column(C::ShareBegin(consumer)));
+    WaitProducts<1>(dv);
     s.do_empty[stage].ArriveGroup();
-    s.dq_empty.Wait(dq_ring.phase ^ 1);
-    StoreScattered(s.dq[consumer], dq);
-    FenceAsync();
-    s.dq_full.ArriveGroup();
-    if constexpr (!C::kOverlap) {
-      WaitProducts<0>(dk);
-      s.q_empty[stage].ArriveGroup();
-    }
-    dq_ring.Next();
+    AddAB(dk, ds, s.q[stage].Tile());  // dK += dSᵀ Q
     ring.Next();
+    // Sᵀ of the next tile. After the last tile its product is wasted: a branch here would make the compiler wait.
+    if (--left > 0) s.q_full[ring.stage].Wait(ring.phase);
+    MulABt<C::kDqk>(pt, k, s.q[left > 0 ? ring.stage : stage].Tile());
+    WaitProducts<2>(dq);
+    sender.Send(s, dq);
+    WaitProducts<0>(dk, pt);
+    s.q_empty[stage].ArriveGroup();
   });
-  WaitProducts<0>(dk);
 
   ScaleRows(dk, AllRows(a.scale));
   const int64_t head_row = (int64_t{w.k_row} + w.k_begin + row0) * a.heads.kv_heads + kv_head;
   StoreRows(a.dk + head_row * C::kDqk, int64_t{a.heads.kv_heads} * C::kDqk, keys - row0, dk);
   StoreRows(a.dv + head_row * C::kDv, int64_t{a.heads.kv_heads} * C::kDv, keys - row0, dv);
-}
-
-// One block of a.work_count · G.
-template <class C>
-TESSERA_DEVICE void VjpBlock(const VjpArguments<typename C::T>& a, VjpShared<C>& s) {
-  constexpr int kArrivals = C::kConsumers * Barrier::kGroupArrivals;
-  if (FirstThread()) {
-    s.ticket = TakeTicket(a.tickets);  // whoever a block waits for has begun before it
-    s.kv_full.Init(1);
-    for (int i = 0; i < 2; ++i) {
-      s.q_full[i].Init(2), s.do_full[i].Init(2);
-      s.q_empty[i].Init(kArrivals), s.do_empty[i].Init(kArrivals);
-    }
-    s.dq_full.Init(kArrivals), s.dq_empty.Init(1);
-  }
-  SyncBlock();
-  const auto [item, kv_head] = a.heads.Split(s.ticket, a.work_count);
-  const KeyWork w = a.work[item];
-  if (Warpgroup() == 0) {
-    GiveRegisters<C::kProducerRegisters>();
-    const int warp = WarpOfGroup();
-    if (warp == 0 && Lane() == 0) VjpLoadTiles<C>(a, s, w, kv_head);
-    if (warp == 1) VjpLoadRows<C>(a, s, w, kv_head);
-    if (warp == 2 && Lane() == 0) VjpAddQueryGradients<C>(a, s, w, kv_head);
-  } else {
-    TakeRegisters<C::kRegisters>();
-    VjpConsume<C>(a, s, w, kv_head, Warpgroup() - 1);
-  }
 }
 
 // δ = rowsum(dO ∘ O) of row `row` of [rows · H, Dv]; by one warp.
@@ -270,20 +281,24 @@ TESSERA_DEVICE void DeltaRow(const T* o, const T* d_o, float* delta, int64_t row
 }
 
 // dQ of one query tile and head from its sum; by one warpgroup. A tile that no block has added to sees no key: 0.
-template <class C>
+template <class C, int kConsumer = 0>
 TESSERA_DEVICE void FinishQueryGradient(const float* dq_sums, const int* turns, const QueryWork& w, int heads, int head,
                                         float scale, typename C::T* dq) {
   const int64_t sum = int64_t{w.sum_tile} * heads + head;
-  for (int share = 0; share < C::kConsumers; ++share) {
-    Accumulator<C::kShareCols> x;
-    if (turns[sum] > 0)
-      LoadScattered(x, dq_sums + sum * (C::kRows * C::kDqk) + share * (64 * C::kShareCols));
-    else
-      Fill(x, 0.0f);
-    ScaleRows(x, AllRows(scale));
-    const int row = C::kShareRows ? share * 64 : 0, col = C::kShareRows ? 0 : share * C::kShareCols;
-    StoreRows(dq + ((int64_t{w.q_row} + row) * heads + head) * C::kDqk + col, int64_t{heads} * C::kDqk, w.q_rows - row, x);
+  Accumulator<C::ShareCols(kConsumer)> x;
+  Fill(x, 0.0f);
+  if (turns[sum] > 0) {
+    TESSERA_UNROLL
+    for (int piece = 0; piece < C::kSumPieces; ++piece)
+      LoadScattered<C::kSumPieces>(
+          x, dq_sums + (sum * C::kSumPieces + piece) * C::kSumFloats + C::PieceBegin(kConsumer), piece);
   }
+  ScaleRows(x, AllRows(scale));
+  const int row = C::kShareRows ? kConsumer * 64 : 0;
+  StoreRows(dq + ((int64_t{w.q_row} + row) * heads + head) * C::kDqk + C::ShareBegin(kConsumer),
+            int64_t{heads} * C::kDqk, w.q_rows - row, x);
+  if constexpr (kConsumer + 1 < C::kConsumers)
+    FinishQueryGradient<C, kConsumer + 1>(dq_sums, turns, w, heads, head, scale, dq);
 }
 
 }  // namespace tessera::kernels::cuda
