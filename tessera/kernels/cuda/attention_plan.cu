@@ -33,17 +33,19 @@ AttentionPlan::AttentionPlan(const AttentionPattern& pattern, const AttentionSha
   Require(shape.scale > 0, "attention on the GPU: the scale is {}; it must be above 0", shape.scale);
   for (const AttentionSequence& s : pattern.sequences)
     Require(s.pages.empty(), "attention on the GPU: keys in pages are for decoding; use PagedPlan");
-  int device = 0, major = 0, minor = 0, cache = 0;
+  int device = 0, major = 0, minor = 0, cache = 0, multiprocessors = 0;
   Check(cudaGetDevice(&device), "finding a GPU");
   Check(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device), "asking the GPU");
   Check(cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device), "asking the GPU");
   Check(cudaDeviceGetAttribute(&cache, cudaDevAttrL2CacheSize, device), "asking the GPU");
+  Check(cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, device), "asking the GPU");
   Require(major == 9 && minor == 0, "attention on the GPU: this GPU has compute capability {}.{}; the kernels need 9.0 (Hopper)",
           major, minor);
   lists_->pattern = pattern;
   lists_->shape = shape;
   lists_->query_rows = pattern.query_rows();
   lists_->key_rows = pattern.key_rows();
+  lists_->multiprocessors = multiprocessors;
   lists_->cache_bytes = cache / 2;
 }
 AttentionPlan::~AttentionPlan() = default;

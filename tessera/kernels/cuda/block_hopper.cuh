@@ -379,17 +379,29 @@ TESSERA_DEVICE void Store(SharedMatrix<T, kRows, kCols>& to, int row, int col, c
     *reinterpret_cast<uint32_t*>(base + at) = a.x[i];
   }
 }
-// Writes rows 0 … rows - 1 of an accumulator, rounded to T, to global rows `stride` values apart.
+// Transposes 4 × 4 words between the four threads that share a row: thread j gets word j of each.
+TESSERA_DEVICE void TransposeQuad(uint32_t (&x)[4]) {
+  const bool odd = threadIdx.x & 1, upper = threadIdx.x & 2;
+  const uint32_t a = __shfl_xor_sync(0xffffffff, odd ? x[0] : x[1], 1), b = __shfl_xor_sync(0xffffffff, odd ? x[2] : x[3], 1);
+  (odd ? x[0] : x[1]) = a, (odd ? x[2] : x[3]) = b;
+  const uint32_t c = __shfl_xor_sync(0xffffffff, upper ? x[0] : x[2], 2), d = __shfl_xor_sync(0xffffffff, upper ? x[1] : x[3], 2);
+  (upper ? x[0] : x[2]) = c, (upper ? x[1] : x[3]) = d;
+}
+// Writes rows 0 … rows - 1 of an accumulator, rounded to T, to global rows `stride` values apart, 16 bytes a thread.
 template <typename T, int N>
 TESSERA_DEVICE void StoreRows(T* to, int64_t stride, int rows, const Accumulator<N>& a) {
   const int row = threadIdx.x % 128 / 32 * 16 + Lane() / 4;
-  uint32_t* words = reinterpret_cast<uint32_t*>(to);
 #pragma unroll
   for (int r = 0; r < 2; ++r) {
-    if (row + r * 8 >= rows) continue;
-    uint32_t* line = words + (row + r * 8) * (stride / 2) + Lane() % 4;
+    uint4* line = reinterpret_cast<uint4*>(to + (row + r * 8) * stride) + Lane() % 4;
 #pragma unroll
-    for (int i = 0; i < N / 8; ++i) line[i * 4] = Pack(T{}, a.x[i * 4 + r * 2], a.x[i * 4 + r * 2 + 1]);
+    for (int i = 0; i < N / 8; i += 4) {
+      uint32_t x[4];
+#pragma unroll
+      for (int j = 0; j < 4; ++j) x[j] = Pack(T{}, a.x[(i + j) * 4 + r * 2], a.x[(i + j) * 4 + r * 2 + 1]);
+      TransposeQuad(x);
+      if (row + r * 8 < rows) line[i] = make_uint4(x[0], x[1], x[2], x[3]);
+    }
   }
 }
 

@@ -8,7 +8,7 @@ namespace {
 template <class C>
 __global__ void __launch_bounds__(C::kThreads, 1)
     ForwardKernel(const __grid_constant__ ForwardArguments<typename C::T> arguments) {
-  ForwardBlock<C>(arguments, SharedMemory<ForwardShared<C>>(), static_cast<int>(blockIdx.x));
+  ForwardBlock<C>(arguments, SharedMemory<ForwardShared<C>>(), static_cast<int>(blockIdx.x), static_cast<int>(gridDim.x));
 }
 
 }  // namespace
@@ -21,6 +21,8 @@ void AttentionPlan::Forward(const AttentionInputs& x, const AttentionOutputs& re
     using C = ForwardConfig<T, kDqk, kDv, kCausal>;
     if (plan.query_work.tile != C::kRows) {
       const std::vector<QueryWork> work = ListQueryWork(plan.pattern, C::kRows);
+      const int zeros[2] = {0, 0};
+      plan.tickets = DeviceBuffer::Copy(std::span<const int>(zeros));
       plan.query_work = {DeviceBuffer::Copy(std::span(work)), static_cast<int>(work.size()), C::kRows};
     }
     const int64_t keys = plan.key_rows;
@@ -31,11 +33,14 @@ void AttentionPlan::Forward(const AttentionInputs& x, const AttentionOutputs& re
         MakeTileMap(keys > 0 ? x.v : x.q, s.dtype, std::max<int64_t>(keys, 1), s.kv_heads, kDv, C::kKeys),
         plan.query_work.items.template data<QueryWork>(),
         plan.query_work.count,
+        plan.tickets.template data<int>(),
         {s.heads, s.kv_heads, HeadsAtOnce(s.heads, bytes_of_a_head, plan.cache_bytes)},
         s.scale,
         static_cast<T*>(result.o),
         result.lse};
-    Launch(ForwardKernel<C>, int64_t{plan.query_work.count} * s.heads, C::kThreads, kSharedBytes<ForwardShared<C>>, stream,
+    const int64_t items = int64_t{plan.query_work.count} * s.heads;
+    Require(items < (int64_t{1} << 31), "attention: {} tiles are more than a GPU counts", items);
+    Launch(ForwardKernel<C>, std::min<int64_t>(items, plan.multiprocessors), C::kThreads, kSharedBytes<ForwardShared<C>>, stream,
            arguments);
   });
 }

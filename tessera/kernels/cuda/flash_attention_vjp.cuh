@@ -34,8 +34,8 @@ struct VjpConfig {
   static constexpr int kKeys = kWide ? 64 : 128;       // Bc
   static constexpr int kConsumers = 2, kThreads = 384;
   static constexpr int kProducerRegisters = 24, kRegisters = 240;
-  // Buffers: of dO's tiles, of dS, and for dQ's shares, which are carried away in `kSumPieces` pieces.
-  static constexpr int kGradientStages = kDqk == 256 ? 1 : 2, kScoreStages = kWide ? 1 : 2;
+  // Buffers: of dO's tiles, and for dQ's shares, which are carried away in `kSumPieces` pieces.
+  static constexpr int kGradientStages = kDqk == 256 ? 1 : 2;
   static constexpr int kSumStages = kWide ? 1 : 2, kSumPieces = kDqk == 256 ? 2 : 1;
   // A consumer's share of dQ: half the rows of a tile of 128, else its columns.
   static constexpr bool kShareRows = kRows == 128;
@@ -70,32 +70,36 @@ struct VjpShared {
   SharedMatrix<typename C::T, C::kKeys, C::kDv> v;
   SharedMatrix<typename C::T, C::kRows, C::kDqk> q[2];
   SharedMatrix<typename C::T, C::kRows, C::kDv> d_o[C::kGradientStages];
-  SharedMatrix<typename C::T, C::kKeys, C::kRows> ds[C::kScoreStages];
-  SharedMatrix<typename C::T, C::kKeys, C::kWide ? C::kRows : 0> p;
+  SharedMatrix<typename C::T, C::kKeys, C::kRows> ds[2];
+  SharedMatrix<typename C::T, C::kKeys, C::kWide ? C::kRows : 0> p[2];
   alignas(128) float dq[C::kSumStages][C::kSumFloats];
   alignas(128) float lse2[2][C::kRows], delta[2][C::kRows];
   Barrier kv_full, q_full[2], q_empty[2], do_full[C::kGradientStages], do_empty[C::kGradientStages], dq_full[2], dq_empty[C::kSumStages];
   int ticket;
 };
 
-// How many query tiles a block visits, over all query heads that read its head.
+// The query tiles that a block visits: of every query head that reads its head, those that see its keys, last first.
 template <class C>
-TESSERA_DEVICE int QueryTiles(const HeadOrder& heads, const KeyWork& w) {
-  const int first = C::kCausal ? Max(0, w.k_begin - w.position) / C::kRows : 0;
-  return Max(0, (w.q_count + C::kRows - 1) / C::kRows - first) * heads.QueriesPerKey();
-}
+struct QueryTiles {
+  int head, m, first, last, left;
 
-// body(head, m) for every query head that reads `kv_head` and every query tile that sees the block's keys, last first.
-// One loop, not two: sums that are still being multiplied cross its end.
+  TESSERA_DEVICE QueryTiles(const HeadOrder& heads, const KeyWork& w, int kv_head)
+      : head(kv_head * heads.QueriesPerKey()),
+        first(C::kCausal ? Max(0, w.k_begin - w.position) / C::kRows : 0),
+        last((w.q_count + C::kRows - 1) / C::kRows - 1) {
+    m = last;
+    left = Max(0, last + 1 - first) * heads.QueriesPerKey();
+  }
+  TESSERA_DEVICE void Next() {
+    if (--m < first) m = last, ++head;
+    --left;
+  }
+};
+
+// body(head, m) for every query tile.
 template <class C, typename Body>
 TESSERA_DEVICE void ForEachQueryTile(const HeadOrder& heads, const KeyWork& w, int kv_head, Body body) {
-  const int first = C::kCausal ? Max(0, w.k_begin - w.position) / C::kRows : 0;
-  const int last = (w.q_count + C::kRows - 1) / C::kRows - 1;
-  int head = kv_head * heads.QueriesPerKey(), m = last;
-  for (int left = QueryTiles<C>(heads, w); left > 0; --left) {
-    body(head, m);
-    if (--m < first) m = last, ++head;
-  }
+  for (QueryTiles<C> tile(heads, w, kv_head); tile.left > 0; tile.Next()) body(tile.head, tile.m);
 }
 
 template <class C>
@@ -214,27 +218,37 @@ TESSERA_DEVICE void VjpConsume(const VjpArguments<typename C::T>& a, VjpShared<C
   const auto k = s.k.Tile().Row(row0);
   const auto v = s.v.Tile().Row(row0);
 
+  // The tile's dO is there; rows past the last query may hold anything too.
+  const auto wait_for_gradient = [&](const Ring<2>& ring, int m) {
+    const int queries = w.q_count - m * C::kRows;
+    s.do_full[ring.stage].Wait(ring.phase);
+    if (queries >= C::kRows) return;
+    SyncConsumers<C::kConsumers>();  // everyone has multiplied S; what it got for these rows is masked
+    s.q[ring.stage].ZeroRows(queries, consumer, C::kConsumers);
+    s.d_o[ring.stage].ZeroRows(queries, consumer, C::kConsumers);
+    FenceAsync();
+    SyncConsumers<C::kConsumers>();
+  };
+
+  // S of a tile, and where registers allow dP, are multiplied while the tile before is finished. Past the last tile they are multiplied once
+  // more, in vain: a branch around a product would make the compiler wait for it.
   Ring<2> ring;
   QueryGradientSender<C, consumer> sender;
   Accumulator<C::kRows> pt, dpt;
-  int left = QueryTiles<C>(a.heads, w);
-  if (left > 0) s.q_full[0].Wait(0);
-  MulABt<C::kDqk>(pt, k, s.q[0].Tile());  // Sᵀ = K Qᵀ of the first tile
+  QueryTiles<C> tile(a.heads, w, kv_head);
+  if (tile.left > 0) {
+    s.q_full[0].Wait(0);
+    wait_for_gradient(ring, tile.m);
+  }
+  MulABt<C::kDqk>(pt, k, s.q[0].Tile());     // Sᵀ = K Qᵀ
+  const auto multiply_gradient = [&](int stage) { MulABt<C::kDv>(dpt, v, s.d_o[stage].Tile()); };  // dPᵀ = V dOᵀ
   WaitProducts<0>(pt);
-  ForEachQueryTile<C>(a.heads, w, kv_head, [&](int, int m) {
+  if constexpr (C::kOverlap) multiply_gradient(0);
+  while (tile.left > 0) {
     const int stage = ring.stage;
+    if constexpr (!C::kOverlap) multiply_gradient(stage);
     Fragment<T, C::kRows> p, ds;
-    const int queries = w.q_count - m * C::kRows;
-    s.do_full[stage].Wait(ring.phase);
-    if (queries < C::kRows) {  // rows past the last query: the same
-      SyncConsumers<C::kConsumers>();
-      s.q[stage].ZeroRows(queries, consumer, C::kConsumers);
-      s.d_o[stage].ZeroRows(queries, consumer, C::kConsumers);
-      FenceAsync();
-      SyncConsumers<C::kConsumers>();
-    }
-    MulABt<C::kDv>(dpt, v, s.d_o[stage].Tile());  // dPᵀ = V dOᵀ
-    mask(pt, m);
+    mask(pt, tile.m);
     Exp2Columns(pt, scale2, s.lse2[stage]);  // P = exp(S − L)
     WaitProducts<0>(dpt);
     if constexpr (C::kOverlap) {
@@ -255,15 +269,19 @@ TESSERA_DEVICE void VjpConsume(const VjpArguments<typename C::T>& a, VjpShared<C
     WaitProducts<1>(dv);
     s.do_empty[stage].ArriveGroup();
     AddAB(dk, ds, s.q[stage].Tile());  // dK += dSᵀ Q
+    tile.Next();
     ring.Next();
-    // Sᵀ of the next tile. After the last tile its product is wasted: a branch here would make the compiler wait.
-    if (--left > 0) s.q_full[ring.stage].Wait(ring.phase);
-    MulABt<C::kDqk>(pt, k, s.q[left > 0 ? ring.stage : stage].Tile());
+    const int next = tile.left > 0 ? ring.stage : stage;
+    if (tile.left > 0) s.q_full[next].Wait(ring.phase);
+    MulABt<C::kDqk>(pt, k, s.q[next].Tile());
     WaitProducts<2>(dq);
     sender.Send(s, dq);
-    WaitProducts<0>(dk, pt);
+    if (tile.left > 0) wait_for_gradient(ring, tile.m);
+    if constexpr (C::kOverlap) multiply_gradient(next);
+    WaitProducts<C::kOverlap ? 1 : 0>(dk, pt);
     s.q_empty[stage].ArriveGroup();
-  });
+  }
+  WaitProducts<0>(dpt);
 
   ScaleRows(dk, AllRows(a.scale));
   const int64_t head_row = (int64_t{w.k_row} + w.k_begin + row0) * a.heads.kv_heads + kv_head;

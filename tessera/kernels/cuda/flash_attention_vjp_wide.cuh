@@ -39,50 +39,55 @@ TESSERA_DEVICE void VjpConsumeWide(const VjpArguments<typename C::T>& a, VjpShar
     FenceAsync();
     SyncConsumers<C::kConsumers>();
   }
+  // S of a tile is multiplied while the tile before is finished; past the last tile once more, in vain.
   Ring<2> q;
   Ring<C::kGradientStages> d_o;
   QueryGradientSender<C, kConsumer> sender;
-  ForEachQueryTile<C>(a.heads, w, kv_head, [&](int, int m) {
-    auto &q_tile = s.q[q.stage];
-    auto &do_tile = s.d_o[d_o.stage];
-    Accumulator<kHalf> pt, dpt;
-    s.q_full[q.stage].Wait(q.phase);
-    const int queries = w.q_count - m * C::kRows;
-    if (queries < C::kRows) {  // rows past the last query: the same
-      s.do_full[d_o.stage].Wait(d_o.phase);
-      q_tile.ZeroRows(queries, kConsumer, C::kConsumers);
+  Accumulator<kHalf> pt, dpt;
+  QueryTiles<C> tile(a.heads, w, kv_head);
+  if (tile.left > 0) s.q_full[0].Wait(0);
+  MulABt<C::kDqk>(pt, s.k.Tile(), s.q[0].Tile().Row(query0));  // Sᵀ = K Qᵀ
+  WaitProducts<0>(pt);
+  while (tile.left > 0) {
+    const int stage = q.stage;
+    auto& do_tile = s.d_o[d_o.stage];
+    const int queries = w.q_count - tile.m * C::kRows;
+    s.do_full[d_o.stage].Wait(d_o.phase);
+    if (queries < C::kRows) {  // rows past the last query: the same; what S got for them is masked
+      SyncConsumers<C::kConsumers>();
+      s.q[stage].ZeroRows(queries, kConsumer, C::kConsumers);
       do_tile.ZeroRows(queries, kConsumer, C::kConsumers);
       FenceAsync();
       SyncConsumers<C::kConsumers>();
     }
-    MulABt<C::kDqk>(pt, s.k.Tile(), q_tile.Tile().Row(query0));  // Sᵀ = K Qᵀ
-    s.do_full[d_o.stage].Wait(d_o.phase);
     MulABt<C::kDv>(dpt, s.v.Tile(), do_tile.Tile().Row(query0));  // dPᵀ = V dOᵀ
-    WaitProducts<1>(pt);
-    mask(pt, m);
-    Exp2Columns(pt, scale2, s.lse2[q.stage] + query0);  // P = exp(S − L)
-    WaitProducts<0>(dpt);
-    MulMinusColumns(dpt, pt, s.delta[d_o.stage] + query0);  // dS = P ∘ (dP − δ)
-    SyncConsumers<C::kConsumers>();  // nobody reads the last tile's P and dS any more
+    mask(pt, tile.m);
+    Exp2Columns(pt, scale2, s.lse2[stage] + query0);  // P = exp(S − L)
     Fragment<T, kHalf> low;
     Round(low, pt);
-    Store(s.p, 0, query0, low);
+    Store(s.p[stage], 0, query0, low);
+    WaitProducts<0>(dpt);
+    MulMinusColumns(dpt, pt, s.delta[d_o.stage] + query0);  // dS = P ∘ (dP − δ)
     Round(low, dpt);
-    Store(s.ds[0], 0, query0, low);
+    Store(s.ds[stage], 0, query0, low);
     FenceAsync();
     SyncConsumers<C::kConsumers>();
     Accumulator<kKeyCols> dq;
-    if constexpr (kValues) AddAB<C::kRows>(dv, s.p.Tile(), do_tile.Tile().Column(kValueBegin));  // dV += Pᵀ dO
-    MulAtB<C::kKeys>(dq, s.ds[0].Tile(), s.k.Tile().Column(kKeyBegin));                            // dQ = dS K
-    AddAB<C::kRows>(dk, s.ds[0].Tile(), q_tile.Tile().Column(kKeyBegin));                          // dK += dSᵀ Q
-    if constexpr (kValues) WaitProducts<2>(dv);
+    if constexpr (kValues) AddAB<C::kRows>(dv, s.p[stage].Tile(), do_tile.Tile().Column(kValueBegin));  // dV += Pᵀ dO
+    MulAtB<C::kKeys>(dq, s.ds[stage].Tile(), s.k.Tile().Column(kKeyBegin));                                // dQ = dS K
+    AddAB<C::kRows>(dk, s.ds[stage].Tile(), s.q[stage].Tile().Column(kKeyBegin));                          // dK += dSᵀ Q
+    tile.Next();
+    q.Next();
+    if (tile.left > 0) s.q_full[q.stage].Wait(q.phase);
+    MulABt<C::kDqk>(pt, s.k.Tile(), s.q[tile.left > 0 ? q.stage : stage].Tile().Row(query0));
+    if constexpr (kValues) WaitProducts<3>(dv);
     s.do_empty[d_o.stage].ArriveGroup();
-    WaitProducts<1>(dq);
+    d_o.Next();
+    WaitProducts<2>(dq);
     sender.Send(s, dq);
-    WaitProducts<0>(dk);
-    s.q_empty[q.stage].ArriveGroup();
-    q.Next(), d_o.Next();
-  });
+    WaitProducts<0>(dk, pt);
+    s.q_empty[stage].ArriveGroup();
+  }
 
   ScaleRows(dk, AllRows(a.scale));
   const int64_t head_row = (int64_t{w.k_row} + w.k_begin) * a.heads.kv_heads + kv_head;

@@ -23,6 +23,7 @@ struct AttentionPlan::Lists {
   AttentionPattern pattern;
   AttentionShape shape;
   int64_t query_rows = 0, key_rows = 0;
+  int multiprocessors = 0;
   int64_t cache_bytes = 0;  // what the keys and values of heads that run together may take
 
   struct List {
@@ -30,7 +31,7 @@ struct AttentionPlan::Lists {
     int count = 0, tile = 0;
   };
   List query_work, gradient_work, key_work;
-  DeviceBuffer delta, dq_sums, turns;
+  DeviceBuffer tickets, delta, dq_sums, turns;
 };
 
 // The map of a [rows, heads, dim] tensor of 2-byte values for boxes of [tile_rows, dim]. Throws Error if the driver
@@ -67,7 +68,10 @@ __device__ __forceinline__ Shared& SharedMemory() {
   return *reinterpret_cast<Shared*>(memory);
 }
 template <typename Shared>
-inline constexpr int kSharedBytes = static_cast<int>(sizeof(Shared));
+inline constexpr int kSharedBytes = [] {
+  static_assert(sizeof(Shared) <= 227 * 1024, "more than a block may have");
+  return static_cast<int>(sizeof(Shared));
+}();
 
 template <typename Kernel, typename... Arguments>
 void Launch(Kernel kernel, int64_t blocks, int threads, int shared_bytes, Stream stream, Arguments&&... arguments) {
