@@ -69,7 +69,7 @@ lint:  ## Check formatting, rooms and style
 
 format:  ## Format every source file
 	@tools/setup.sh lint
-	@git ls-files '*.cc' '*.h' | xargs clang-format -i
+	@git ls-files '*.cc' '*.h' '*.cu' '*.cuh' | xargs clang-format -i
 
 install: build  ## Install library, headers, program, man page and completions into PREFIX=/usr/local
 	@cmake --build --preset release -j $(JOBS)

@@ -7,7 +7,7 @@ quietly() {
   local output
   output=$("$@" 2>&1) || { echo "$output"; exit 1; }
 }
-git ls-files '*.cc' '*.h' | xargs clang-format --dry-run --Werror
+git ls-files '*.cc' '*.h' '*.cu' '*.cuh' | xargs clang-format --dry-run --Werror
 quietly python3 bench/compare_test.py
 quietly python3 tools/check_rooms_test.py
 python3 tools/check_rooms.py

@@ -10,6 +10,7 @@ HEAD = """#pragma once
 // Hopper's matrix instruction, wgmma.mma_async (PTX ISA, "Asynchronous Warpgroup Level Matrix Multiply-Accumulate"):
 // D [64, N] += A [64, 16] B [16, N] for a warpgroup, D in f32 registers, B in shared memory, A there or in registers.
 // Written by tools/make_wgmma.py.
+// clang-format off
 
 #include <cstdint>
 

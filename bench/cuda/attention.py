@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Attention on the GPU beside PyTorch's scaled_dot_product_attention with cuDNN, in turn, in one process.
 
-    bench/cuda/attention.py build/cuda/lib/libtessera_attention.so [--dims 64 128 256] [--lengths 1024 4096 16384]
+    bench/cuda/attention.py build/cuda/bench/libtessera_attention.so [--dims 64 128 256] [--lengths 1024 4096 16384]
 
 16,384 tokens in all, a hidden size of 2,048, bf16. Prints TFLOP/s (medians) counting 4 N² D a head forward, half of it
 where causal, and 2.5 times as many backward; and the greatest difference from PyTorch's result.

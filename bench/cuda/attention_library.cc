@@ -1,9 +1,10 @@
-// Attention on the GPU as C functions, for bench/cuda/attention.py. 0 is success; else tessera_error() says what failed.
+// Attention on the GPU as C functions, for bench/cuda/attention.py. 0 is success; else tessera_error() says what
+// failed.
 #include <memory>
 #include <string>
 
 #include "tessera/core/error.h"
-#include "tessera/kernels/cuda/attention.h"
+#include "tessera/kernels/cuda/paged_attention.h"
 
 namespace {
 
@@ -59,6 +60,31 @@ int tessera_attention_forward(void* plan, const void* q, const void* k, const vo
 int tessera_attention_vjp(void* plan, const void* q, const void* k, const void* v, void* o, float* lse, const void* d_o,
                           void* dq, void* dk, void* dv) {
   return Guard([&] { static_cast<cuda::AttentionPlan*>(plan)->Vjp({q, k, v}, {o, lse}, d_o, {dq, dk, dv}); });
+}
+
+// `sequences` sequences of `keys` keys each and one new token, whose pages come in order.
+void* tessera_paged_plan(int bf16, int heads, int kv_heads, int head_dim, int value_dim, int sequences, int keys) {
+  void* plan = nullptr;
+  Guard([&] {
+    AttentionPattern pattern;
+    int32_t page = 0;
+    for (int i = 0; i < sequences; ++i) {
+      pattern.sequences.push_back({1, keys, {}, {}});
+      for (int key = 0; key < keys; key += 64) pattern.sequences.back().pages.push_back(page++);
+    }
+    const float scale = 1 / __builtin_sqrtf(static_cast<float>(head_dim));
+    const DType dtype = bf16 ? DType::kBF16 : DType::kF16;
+    plan = std::make_unique<cuda::PagedAttentionPlan>(  // the caller of C owns it
+               pattern, cuda::AttentionShape{dtype, heads, kv_heads, head_dim, value_dim, scale})
+               .release();
+  });
+  return plan;
+}
+void tessera_paged_free(void* plan) {
+  const std::unique_ptr<cuda::PagedAttentionPlan> owner(static_cast<cuda::PagedAttentionPlan*>(plan));
+}
+int tessera_paged_forward(void* plan, const void* q, void* k, void* v, int64_t pages, void* o, float* lse) {
+  return Guard([&] { static_cast<cuda::PagedAttentionPlan*>(plan)->Forward(q, {k, v, pages}, {o, lse}); });
 }
 
 }  // extern "C"

@@ -15,12 +15,16 @@ namespace tessera::kernels::cuda {
 // Lengths around the tiles' edges, ragged batches, fewer keys than queries, grouped heads.
 inline std::vector<AttentionCase> CudaCases(int64_t dim, int64_t value_dim) {
   const AttentionPattern ragged{
-      .sequences = {{5, 5, {}, {}}, {0, 2, {}, {}}, {2, 170, {}, {}}, {1, 0, {}, {}}, {30, 10, {}, {}}, {131, 259, {}, {}}}};
+      .sequences = {
+          {5, 5, {}, {}}, {0, 2, {}, {}}, {2, 170, {}, {}}, {1, 0, {}, {}}, {30, 10, {}, {}}, {131, 259, {}, {}}}};
   AttentionPattern open = ragged, open_tile = OneSequence(128, 352);
   open.causal = open_tile.causal = false;
-  return {{"one", OneSequence(1, 1), 1, 1, dim, value_dim},       {"ragged", ragged, 4, 2, dim, value_dim},
-          {"open", open, 2, 2, dim, value_dim},                   {"prompt", OneSequence(257, 257), 2, 1, dim, value_dim},
-          {"whole tiles", OneSequence(384, 384), 1, 1, dim, value_dim}, {"chunk", OneSequence(40, 300), 6, 2, dim, value_dim},
+  return {{"one", OneSequence(1, 1), 1, 1, dim, value_dim},
+          {"ragged", ragged, 4, 2, dim, value_dim},
+          {"open", open, 2, 2, dim, value_dim},
+          {"prompt", OneSequence(257, 257), 2, 1, dim, value_dim},
+          {"whole tiles", OneSequence(384, 384), 1, 1, dim, value_dim},
+          {"chunk", OneSequence(40, 300), 6, 2, dim, value_dim},
           {"open tiles", open_tile, 1, 1, dim, value_dim}};
 }
 
@@ -68,6 +72,71 @@ void ExpectVjp() {
       expect("dk", got.k, wanted.k, plain.k);
       expect("dv", got.v, wanted.v, plain.v);
     });
+}
+
+// A case whose keys lie in pages in a disorder of their own; `slots` says where each row of k goes.
+struct PagedCase {
+  AttentionCase one;
+  std::vector<int64_t> slots;
+  int64_t page_count = 0;
+
+  explicit PagedCase(AttentionCase c) : one(std::move(c)) {
+    int64_t needed = 0;
+    for (const AttentionSequence& s : one.pattern.sequences) needed += (s.key_count + 63) / 64;
+    page_count = needed + 3;                // some belong to nobody
+    if (page_count % 7 == 0) ++page_count;  // so that steps of 7 meet every page once
+    int64_t next = 1;
+    for (AttentionSequence& s : one.pattern.sequences) {
+      for (int64_t key = 0; key < s.key_count; ++key) {
+        if (key % 64 == 0) s.pages.push_back(static_cast<int32_t>((next++ * 7) % page_count));
+        slots.push_back(int64_t{s.pages.back()} * 64 + key % 64);
+      }
+    }
+  }
+};
+
+// Steps of one token, chunks, prompts; keys around the ends of pages and splits.
+template <typename Runner, typename T, int kDqk, int kDv>
+void ExpectPaged() {
+  const AttentionPattern batch{.sequences = {{1, 1, {}, {}},
+                                             {1, 64, {}, {}},
+                                             {1, 513, {}, {}},
+                                             {3, 1100, {}, {}},
+                                             {1, 1024, {}, {}},
+                                             {2, 0, {}, {}},
+                                             {40, 40, {}, {}}}};
+  for (const AttentionCase& c :
+       {AttentionCase{"steps", batch, 8, 2, kDqk, kDv}, AttentionCase{"wide group", batch, 16, 1, kDqk, kDv},
+        AttentionCase{"long", OneSequence(2, 2500), 3, 3, kDqk, kDv}}) {
+    const PagedCase paged(c);
+    const AttentionOperands x = c.Operands(7, DTypeOf<T>);
+    const AttentionResult exact = reference::Attention(Wide(x), c.Spec());
+    const AttentionResult got = Runner::template Forward<T, kDqk, kDv>(paged, x);
+    const double plain = MostDifference(PlainFormula<T>(x, c.Spec()), exact.o);
+    EXPECT_LE(MostDifference(got.o, exact.o), 2 * plain + Epsilon(DTypeOf<T>) * Largest(exact.o)) << c.name;
+    for (size_t i = 0; i < exact.lse.template data<double>().size(); ++i) {
+      const double l = exact.lse.template data<double>()[i], g = static_cast<double>(got.lse.template data<float>()[i]);
+      EXPECT_TRUE(g == l || std::abs(g - l) < 1e-5) << c.name << " row " << i << ": " << g << " " << l;
+    }
+  }
+}
+
+// What a row sees spreads to it; rows of nothing but scores of -inf are 0 / 0.
+template <typename Runner>
+void ExpectSeenNanSpreads() {
+  const AttentionCase c{"nan", OneSequence(200, 200), 1, 1, 64, 64};
+  AttentionOperands x = c.Operands(3);
+  for (int64_t d = 0; d < 64; ++d) x.k.mutable_data<float>()[static_cast<size_t>(130 * 64 + d)] = NAN;
+  for (Tensor* t : {&x.q, &x.k, &x.v}) *t = t->To(DType::kBF16);
+  const Tensor o = Runner::template Forward<BFloat16, 64, 64, true>(x, c.Spec()).o.To(DType::kF32);
+  for (size_t i = 0; i < 200 * 64; ++i) EXPECT_EQ(std::isnan(o.data<float>()[i]), i >= 130 * 64) << i;
+
+  AttentionOperands y = c.Operands(3);
+  for (float& value : y.q.mutable_data<float>()) value = 1;
+  for (float& value : y.k.mutable_data<float>()) value = -std::numeric_limits<float>::infinity();
+  for (Tensor* t : {&y.q, &y.k, &y.v}) *t = t->To(DType::kBF16);
+  const Tensor none = Runner::template Forward<BFloat16, 64, 64, true>(y, c.Spec()).o.To(DType::kF32);
+  for (const float value : none.data<float>()) EXPECT_TRUE(std::isnan(value));
 }
 
 // Rows of other sequences that share a tile with a sequence may hold anything: not a bit changes.

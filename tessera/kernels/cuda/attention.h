@@ -48,8 +48,8 @@ class AttentionPlan {
   ~AttentionPlan();
 
   void Forward(const AttentionInputs& x, const AttentionOutputs& result, Stream stream = nullptr) const;
-  void Vjp(const AttentionInputs& x, const AttentionOutputs& result, const void* d_o, const AttentionGradients& gradients,
-           Stream stream = nullptr) const;
+  void Vjp(const AttentionInputs& x, const AttentionOutputs& result, const void* d_o,
+           const AttentionGradients& gradients, Stream stream = nullptr) const;
 
   struct Lists;  // private to the launchers
 

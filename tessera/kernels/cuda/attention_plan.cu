@@ -21,32 +21,40 @@ void DeviceBuffer::Download(void* to) const {
 }
 void Synchronize() { Check(cudaDeviceSynchronize(), "the GPU"); }
 
-AttentionPlan::AttentionPlan(const AttentionPattern& pattern, const AttentionShape& shape)
-    : lists_(std::make_unique<Lists>()) {
+GpuFacts RequireSupported(const AttentionShape& shape) {
   const int d = shape.head_dim, dv = shape.value_dim;
   Require((d == dv && (d == 64 || d == 128 || d == 256)) || (d == 192 && dv == 128),
-          "attention on the GPU: heads of {} and {}; (64, 64), (128, 128), (256, 256) and (192, 128) are supported", d, dv);
-  Require(shape.dtype == DType::kBF16 || shape.dtype == DType::kF16, "attention on the GPU: {} operands; use bf16 or f16",
-          Name(shape.dtype));
+          "attention on the GPU: heads of {} and {}; (64, 64), (128, 128), (256, 256) and (192, 128) are supported", d,
+          dv);
+  Require(shape.dtype == DType::kBF16 || shape.dtype == DType::kF16,
+          "attention on the GPU: {} operands; use bf16 or f16", Name(shape.dtype));
   Require(shape.kv_heads > 0 && shape.heads > 0 && shape.heads % shape.kv_heads == 0,
           "attention: {} key heads do not divide {} query heads", shape.kv_heads, shape.heads);
   Require(shape.scale > 0, "attention on the GPU: the scale is {}; it must be above 0", shape.scale);
-  for (const AttentionSequence& s : pattern.sequences)
-    Require(s.pages.empty(), "attention on the GPU: keys in pages are for decoding; use PagedPlan");
   int device = 0, major = 0, minor = 0, cache = 0, multiprocessors = 0;
   Check(cudaGetDevice(&device), "finding a GPU");
-  Check(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device), "asking the GPU");
-  Check(cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device), "asking the GPU");
-  Check(cudaDeviceGetAttribute(&cache, cudaDevAttrL2CacheSize, device), "asking the GPU");
-  Check(cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, device), "asking the GPU");
-  Require(major == 9 && minor == 0, "attention on the GPU: this GPU has compute capability {}.{}; the kernels need 9.0 (Hopper)",
-          major, minor);
+  const auto ask = [&](int& answer, cudaDeviceAttr attribute) {
+    Check(cudaDeviceGetAttribute(&answer, attribute, device), "asking the GPU");
+  };
+  ask(major, cudaDevAttrComputeCapabilityMajor), ask(minor, cudaDevAttrComputeCapabilityMinor);
+  ask(cache, cudaDevAttrL2CacheSize), ask(multiprocessors, cudaDevAttrMultiProcessorCount);
+  Require(major == 9 && minor == 0,
+          "attention on the GPU: this GPU has compute capability {}.{}; the kernels need 9.0 (Hopper)", major, minor);
+  return {multiprocessors, cache};
+}
+
+AttentionPlan::AttentionPlan(const AttentionPattern& pattern, const AttentionShape& shape)
+    : lists_(std::make_unique<Lists>()) {
+  const GpuFacts gpu = RequireSupported(shape);
+  for (const AttentionSequence& s : pattern.sequences)
+    Require(s.pages.empty(), "attention on the GPU: keys in pages are for PagedAttentionPlan");
+  ListQueryWork(pattern, 1 << 20);  // refuses what the kernels cannot do
   lists_->pattern = pattern;
   lists_->shape = shape;
   lists_->query_rows = pattern.query_rows();
   lists_->key_rows = pattern.key_rows();
-  lists_->multiprocessors = multiprocessors;
-  lists_->cache_bytes = cache / 2;
+  lists_->multiprocessors = gpu.multiprocessors;
+  lists_->cache_bytes = gpu.cache_bytes / 2;
 }
 AttentionPlan::~AttentionPlan() = default;
 
@@ -67,12 +75,13 @@ TileMap MakeTileMap(const void* data, DType dtype, int64_t rows, int heads, int 
   const cuuint64_t strides[] = {u64(int64_t{heads} * dim * 2), 128, u64(int64_t{dim} * 2)};
   const cuuint32_t box[] = {64, static_cast<cuuint32_t>(tile_rows), static_cast<cuuint32_t>(dim / 64), 1};
   const cuuint32_t steps[] = {1, 1, 1, 1};
-  const CUresult error = encode(
-      &map.map, dtype == DType::kBF16 ? CU_TENSOR_MAP_DATA_TYPE_BFLOAT16 : CU_TENSOR_MAP_DATA_TYPE_FLOAT16, 4,
-      const_cast<void*>(data), sizes, strides, box, steps, CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B,
-      CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
+  const CUresult error =
+      encode(&map.map, dtype == DType::kBF16 ? CU_TENSOR_MAP_DATA_TYPE_BFLOAT16 : CU_TENSOR_MAP_DATA_TYPE_FLOAT16, 4,
+             const_cast<void*>(data), sizes, strides, box, steps, CU_TENSOR_MAP_INTERLEAVE_NONE,
+             CU_TENSOR_MAP_SWIZZLE_128B, CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
   Require(error == CUDA_SUCCESS,
-          "attention on the GPU: the driver refused the tensor [{}, {}, {}] (error {}); does it begin at a multiple of 16 bytes?",
+          "attention on the GPU: the driver refused the tensor [{}, {}, {}] (error {}); does it begin at a multiple of "
+          "16 bytes?",
           rows, heads, dim, static_cast<int>(error));
   return map;
 }

@@ -1,7 +1,7 @@
 #pragma once
 // The vocabulary of the CUDA kernels. A kernel's text is written in these words alone, and is compiled twice: by nvcc
-// for Hopper (block_hopper.cuh), and by the host's compiler (block_host.cuh), so that its mathematics, its indices and
-// its barriers are tested on any machine.
+// for Hopper (block_hopper.cuh, accumulator_hopper.cuh), and by the host's compiler (block_host.cuh), so that its
+// mathematics, its indices and its barriers are tested on any machine.
 //
 //   agent          who runs a part of the text: on the GPU a warpgroup of 128 threads, or one warp of warpgroup 0; on
 //                  the host one thread. The producer's warps move tiles, the other warpgroups compute.
@@ -16,7 +16,7 @@
 #ifdef __CUDACC__
 #define TESSERA_DEVICE __device__ __forceinline__
 #define TESSERA_UNROLL _Pragma("unroll")
-#include "tessera/kernels/cuda/block_hopper.cuh"
+#include "tessera/kernels/cuda/accumulator_hopper.cuh"
 #else
 #define TESSERA_DEVICE inline
 #define TESSERA_UNROLL

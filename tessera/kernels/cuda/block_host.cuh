@@ -113,7 +113,13 @@ template <typename T>
 float ToFloat(T x) {
   return static_cast<float>(x);
 }
+template <typename T>
+T FromFloat(float x) {
+  return T(x);
+}
 inline float WarpSum(float x) { return x; }
+inline float WarpMax(float x) { return x; }
+inline float Broadcast(float x, int) { return x; }
 
 // ---- shared matrices ----
 // Here without the swizzle: value (r, c) is at c / 64 · kRows · 64 + r · 64 + c mod 64.
@@ -136,6 +142,12 @@ struct SharedMatrix {
   }
 };
 
+template <typename T, int kRows, int kCols, typename From>
+void LoadRows(SharedMatrix<T, kRows, kCols>& to, int rows, From from) {
+  for (int row = 0; row < rows; ++row)
+    for (int c = 0; c < kCols; ++c) to.Tile()(row, c) = from(row)[c];
+}
+
 template <typename T, int kRows>
 struct SharedMatrix<T, kRows, 0> {};
 
@@ -149,9 +161,8 @@ class TileMap {
   void Load(SharedMatrix<T, kRows, kCols>& to, int row, int head, Barrier& full) const {
     for (int r = 0; r < kRows; ++r)
       for (int c = 0; c < kCols; ++c)
-        to.Tile()(r, c) = row + r < 0 || row + r >= rows
-                              ? T{}
-                              : static_cast<const T*>(base)[((row + r) * heads + head) * kCols + c];
+        to.Tile()(r, c) =
+            row + r < 0 || row + r >= rows ? T{} : static_cast<const T*>(base)[((row + r) * heads + head) * kCols + c];
     full.Change(0, -to.kBytes);
   }
 };
@@ -183,11 +194,13 @@ void Multiply(Accumulator<N>& c, A a, B b) {
 template <int K, int N, typename T, int RA, int RB>
 void MulABt(Accumulator<N>& c, Tile<T, RA> a, Tile<T, RB> b) {
   std::fill_n(c.x, 64 * N, 0.0f);
-  Multiply<K>(c, [&](int i, int k) { return a(i, k); }, [&](int k, int j) { return b(j, k); });
+  Multiply<K>(
+      c, [&](int i, int k) { return a(i, k); }, [&](int k, int j) { return b(j, k); });
 }
 template <int K, int N, typename T, int RB>
 void AddAB(Accumulator<N>& c, Fragment<T, K>& a, Tile<T, RB> b) {
-  Multiply<K>(c, [&](int i, int k) { return a.x[i * K + k]; }, b);
+  Multiply<K>(
+      c, [&](int i, int k) { return a.x[i * K + k]; }, b);
 }
 template <int K, int N, typename T, int RA, int RB>
 void AddAB(Accumulator<N>& c, Tile<T, RA> a, Tile<T, RB> b) {
@@ -196,7 +209,8 @@ void AddAB(Accumulator<N>& c, Tile<T, RA> a, Tile<T, RB> b) {
 template <int K, int N, typename T, int RA, int RB>
 void MulAtB(Accumulator<N>& c, Tile<T, RA> a, Tile<T, RB> b) {
   std::fill_n(c.x, 64 * N, 0.0f);
-  Multiply<K>(c, [&](int i, int k) { return a(k, i); }, b);
+  Multiply<K>(
+      c, [&](int i, int k) { return a(k, i); }, b);
 }
 template <int kInFlight, int... N>
 void WaitProducts(Accumulator<N>&...) {}
@@ -264,6 +278,12 @@ template <typename T, int N>
 void StoreRows(T* to, int64_t stride, int rows, const Accumulator<N>& a) {
   for (int r = 0; r < std::min(rows, 64); ++r)
     for (int c = 0; c < N; ++c) to[r * stride + c] = T(a(r, c));
+}
+
+template <int N>
+void StoreFloats(float* to, int64_t stride, int rows, const Accumulator<N>& a) {
+  for (int r = 0; r < std::min(rows, 64); ++r)
+    for (int c = 0; c < N; ++c) to[r * stride + c] = a(r, c);
 }
 
 // ---- sums in global memory, in a fixed order ----

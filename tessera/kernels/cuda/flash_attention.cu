@@ -1,5 +1,4 @@
 #include "tessera/kernels/cuda/flash_attention.cuh"
-
 #include "tessera/kernels/cuda/launch.cuh"
 
 namespace tessera::kernels::cuda {
@@ -8,7 +7,8 @@ namespace {
 template <class C>
 __global__ void __launch_bounds__(C::kThreads, 1)
     ForwardKernel(const __grid_constant__ ForwardArguments<typename C::T> arguments) {
-  ForwardBlock<C>(arguments, SharedMemory<ForwardShared<C>>(), static_cast<int>(blockIdx.x), static_cast<int>(gridDim.x));
+  ForwardBlock<C>(arguments, SharedMemory<ForwardShared<C>>(), static_cast<int>(blockIdx.x),
+                  static_cast<int>(gridDim.x));
 }
 
 }  // namespace
@@ -40,8 +40,8 @@ void AttentionPlan::Forward(const AttentionInputs& x, const AttentionOutputs& re
         result.lse};
     const int64_t items = int64_t{plan.query_work.count} * s.heads;
     Require(items < (int64_t{1} << 31), "attention: {} tiles are more than a GPU counts", items);
-    Launch(ForwardKernel<C>, std::min<int64_t>(items, plan.multiprocessors), C::kThreads, kSharedBytes<ForwardShared<C>>, stream,
-           arguments);
+    Launch(ForwardKernel<C>, std::min<int64_t>(items, plan.multiprocessors), C::kThreads,
+           kSharedBytes<ForwardShared<C>>, stream, arguments);
   });
 }
 

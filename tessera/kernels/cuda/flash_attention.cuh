@@ -13,7 +13,8 @@
 // brings tiles by the copy engine, kStages ahead, the next work's too while this one's output is written. Each consumer
 // runs one step behind itself: S of the next tile is multiplied while this tile's softmax waits, and P V of this tile
 // while the next one's softmax is computed; consumers issue their products in turn, so that one's exponentials run
-// under another's products. Tiles are taken from the last one that the block sees to the first, so the mask is met first.
+// under another's products. Tiles are taken from the last one that the block sees to the first, so the mask is met
+// first.
 //
 // Memory traffic: Q, O and L once; K and V once a block, from the L2 cache where blocks of one head run together.
 // Shared memory: kRows · Dqk + kStages · kKeys · (Dqk + Dv) values of 2 bytes.
@@ -32,7 +33,7 @@ struct ForwardConfig {
   using T = Value;
   static constexpr int kDqk = kHeadDim, kDv = kValueDim;
   static constexpr bool kCausal = kIsCausal;
-  static constexpr int kRows = kDqk == 64 ? 192 : 128;                                     // Br
+  static constexpr int kRows = kDqk == 64 ? 192 : 128;                                    // Br
   static constexpr int kKeys = kDqk == 256 ? 80 : kDqk == 128 && !kIsCausal ? 176 : 128;  // Bc
   static constexpr int kStages = 2;
   static constexpr int kConsumers = kRows / 64, kThreads = (kConsumers + 1) * 128;
@@ -56,8 +57,10 @@ struct ForwardShared {
   SharedMatrix<typename C::T, C::kRows, C::kDqk> q;
   SharedMatrix<typename C::T, C::kKeys, C::kDqk> k[C::kStages];
   SharedMatrix<typename C::T, C::kKeys, C::kDv> v[C::kStages];
-  int item[2];  // the producer takes the next item of work when a block is nearly done with one, and tells the consumers
-  Barrier item_full[2], item_empty[2], q_full, q_empty, k_full[C::kStages], k_empty[C::kStages], v_full[C::kStages], v_empty[C::kStages];
+  int item[2];  // the producer takes the next item of work when a block is nearly done with one, and tells the
+                // consumers
+  Barrier item_full[2], item_empty[2], q_full, q_empty, k_full[C::kStages], k_empty[C::kStages], v_full[C::kStages],
+      v_empty[C::kStages];
 };
 
 // Key tiles that a block visits: 0 … tiles − 1.
@@ -84,7 +87,8 @@ TESSERA_DEVICE void OnlineSoftmax(Accumulator<N>& s, float scale2, Rows& m, Rows
 }
 
 template <class C>
-TESSERA_DEVICE void ForwardProduce(const ForwardArguments<typename C::T>& a, ForwardShared<C>& s, int block, int blocks) {
+TESSERA_DEVICE void ForwardProduce(const ForwardArguments<typename C::T>& a, ForwardShared<C>& s, int block,
+                                   int blocks) {
   Ring<1> q;
   Ring<2> ticket;
   Ring<C::kStages> k, v;
@@ -121,7 +125,8 @@ TESSERA_DEVICE void ForwardProduce(const ForwardArguments<typename C::T>& a, For
     }
     load_v(0);
   }
-  if (TakeTicket(a.tickets + 1) == blocks - 1) a.tickets[0] = a.tickets[1] = 0;  // the last one leaves them as they were
+  if (TakeTicket(a.tickets + 1) == blocks - 1)
+    a.tickets[0] = a.tickets[1] = 0;  // the last one leaves them as they were
 }
 
 template <class C>

@@ -1,12 +1,12 @@
 #include "tessera/kernels/cuda/flash_attention_vjp_wide.cuh"
-
 #include "tessera/kernels/cuda/launch.cuh"
 
 namespace tessera::kernels::cuda {
 namespace {
 
 template <class C>
-__global__ void __launch_bounds__(C::kThreads, 1) VjpKernel(const __grid_constant__ VjpArguments<typename C::T> arguments) {
+__global__ void __launch_bounds__(C::kThreads, 1)
+    VjpKernel(const __grid_constant__ VjpArguments<typename C::T> arguments) {
   VjpBlock<C>(arguments, SharedMemory<VjpShared<C>>());
 }
 
@@ -48,14 +48,13 @@ void AttentionPlan::Vjp(const AttentionInputs& x, const AttentionOutputs& result
     if (plan.key_work.count > 0) {
       const int64_t query_rows = std::max<int64_t>(plan.query_rows, 1);
       const auto or_keys = [&](const void* data) { return plan.query_rows > 0 ? data : x.k; };
-      const int64_t bytes_of_a_head = query_rows * (kDqk + kDv) * 4 * (s.heads / s.kv_heads);
       const VjpArguments<T> arguments{MakeTileMap(or_keys(x.q), s.dtype, query_rows, s.heads, kDqk, C::kRows),
                                       MakeTileMap(x.k, s.dtype, plan.key_rows, s.kv_heads, kDqk, C::kKeys),
                                       MakeTileMap(x.v, s.dtype, plan.key_rows, s.kv_heads, kDv, C::kKeys),
                                       MakeTileMap(or_keys(d_o), s.dtype, query_rows, s.heads, kDv, C::kRows),
                                       plan.key_work.items.template data<KeyWork>(),
                                       plan.key_work.count,
-                                      {s.heads, s.kv_heads, HeadsAtOnce(s.kv_heads, bytes_of_a_head, plan.cache_bytes)},
+                                      {s.heads, s.kv_heads, GradientHeadsAtOnce(plan.pattern, s.kv_heads, s.head_dim)},
                                       s.scale,
                                       result.lse,
                                       plan.delta.template data<float>(),

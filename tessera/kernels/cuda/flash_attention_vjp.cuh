@@ -11,10 +11,10 @@
 //   dS       s.ds          2 × [Bc, Br]  the same in shared memory, for dQ, whose sum runs over both consumers' keys
 //
 // A block holds one tile of keys of one head of K, and visits every query tile of every query head that reads it: dK
-// and dV stay in registers. dQ is summed over key tiles, that is over blocks: each adds its share to an f32 sum in global
-// memory when the block of the key tile before has done so. So every sum has one order, and runs repeat bit for bit.
-// Nobody waits long: blocks start in the order of their key tiles and take query tiles in one order, so each follows
-// its predecessor at a distance. Warp 0 brings tiles, warp 1 L and δ, warp 2 carries dQ's shares away.
+// and dV stay in registers. dQ is summed over key tiles, that is over blocks: each adds its share to an f32 sum in
+// global memory when the block of the key tile before has done so. So every sum has one order, and runs repeat bit for
+// bit. Nobody waits long: blocks start in the order of their key tiles and take query tiles in one order, so each
+// follows its predecessor at a distance. Warp 0 brings tiles, warp 1 L and δ, warp 2 carries dQ's shares away.
 //
 // Memory traffic: K, V, dK, dV once; Q, dO once a block; dQ's sums in f32 once a block, mostly within the L2 cache.
 
@@ -74,7 +74,8 @@ struct VjpShared {
   SharedMatrix<typename C::T, C::kKeys, C::kWide ? C::kRows : 0> p[2];
   alignas(128) float dq[C::kSumStages][C::kSumFloats];
   alignas(128) float lse2[2][C::kRows], delta[2][C::kRows];
-  Barrier kv_full, q_full[2], q_empty[2], do_full[C::kGradientStages], do_empty[C::kGradientStages], dq_full[2], dq_empty[C::kSumStages];
+  Barrier kv_full, q_full[2], q_empty[2], do_full[C::kGradientStages], do_empty[C::kGradientStages], dq_full[2],
+      dq_empty[C::kSumStages];
   int ticket;
 };
 
@@ -218,36 +219,28 @@ TESSERA_DEVICE void VjpConsume(const VjpArguments<typename C::T>& a, VjpShared<C
   const auto k = s.k.Tile().Row(row0);
   const auto v = s.v.Tile().Row(row0);
 
-  // The tile's dO is there; rows past the last query may hold anything too.
-  const auto wait_for_gradient = [&](const Ring<2>& ring, int m) {
-    const int queries = w.q_count - m * C::kRows;
-    s.do_full[ring.stage].Wait(ring.phase);
-    if (queries >= C::kRows) return;
-    SyncConsumers<C::kConsumers>();  // everyone has multiplied S; what it got for these rows is masked
-    s.q[ring.stage].ZeroRows(queries, consumer, C::kConsumers);
-    s.d_o[ring.stage].ZeroRows(queries, consumer, C::kConsumers);
-    FenceAsync();
-    SyncConsumers<C::kConsumers>();
-  };
-
-  // S of a tile, and where registers allow dP, are multiplied while the tile before is finished. Past the last tile they are multiplied once
-  // more, in vain: a branch around a product would make the compiler wait for it.
+  // S of a tile is multiplied while the tile before is finished. Past the last tile it is multiplied once more, in
+  // vain: a branch around a product would make the compiler wait for it. (dP begun as early costs more in registers
+  // than it saves.)
   Ring<2> ring;
   QueryGradientSender<C, consumer> sender;
   Accumulator<C::kRows> pt, dpt;
   QueryTiles<C> tile(a.heads, w, kv_head);
-  if (tile.left > 0) {
-    s.q_full[0].Wait(0);
-    wait_for_gradient(ring, tile.m);
-  }
-  MulABt<C::kDqk>(pt, k, s.q[0].Tile());     // Sᵀ = K Qᵀ
-  const auto multiply_gradient = [&](int stage) { MulABt<C::kDv>(dpt, v, s.d_o[stage].Tile()); };  // dPᵀ = V dOᵀ
+  if (tile.left > 0) s.q_full[0].Wait(0);
+  MulABt<C::kDqk>(pt, k, s.q[0].Tile());  // Sᵀ = K Qᵀ
   WaitProducts<0>(pt);
-  if constexpr (C::kOverlap) multiply_gradient(0);
   while (tile.left > 0) {
-    const int stage = ring.stage;
-    if constexpr (!C::kOverlap) multiply_gradient(stage);
+    const int stage = ring.stage, queries = w.q_count - tile.m * C::kRows;
     Fragment<T, C::kRows> p, ds;
+    s.do_full[stage].Wait(ring.phase);
+    if (queries < C::kRows) {  // rows past the last query: the same; what S got for them is masked
+      SyncConsumers<C::kConsumers>();
+      s.q[stage].ZeroRows(queries, consumer, C::kConsumers);
+      s.d_o[stage].ZeroRows(queries, consumer, C::kConsumers);
+      FenceAsync();
+      SyncConsumers<C::kConsumers>();
+    }
+    MulABt<C::kDv>(dpt, v, s.d_o[stage].Tile());  // dPᵀ = V dOᵀ
     mask(pt, tile.m);
     Exp2Columns(pt, scale2, s.lse2[stage]);  // P = exp(S − L)
     WaitProducts<0>(dpt);
@@ -265,7 +258,8 @@ TESSERA_DEVICE void VjpConsume(const VjpArguments<typename C::T>& a, VjpShared<C
     FenceAsync();
     SyncConsumers<C::kConsumers>();
     Accumulator<C::ShareCols(consumer)> dq;  // dQ = dS K
-    MulAtB<C::kKeys>(dq, s.ds[stage].Tile().Column(C::kShareRows ? row0 : 0), s.k.Tile().Column(C::ShareBegin(consumer)));
+    MulAtB<C::kKeys>(dq, s.ds[stage].Tile().Column(C::kShareRows ? row0 : 0),
+                     s.k.Tile().Column(C::ShareBegin(consumer)));
     WaitProducts<1>(dv);
     s.do_empty[stage].ArriveGroup();
     AddAB(dk, ds, s.q[stage].Tile());  // dK += dSᵀ Q
@@ -276,12 +270,9 @@ TESSERA_DEVICE void VjpConsume(const VjpArguments<typename C::T>& a, VjpShared<C
     MulABt<C::kDqk>(pt, k, s.q[next].Tile());
     WaitProducts<2>(dq);
     sender.Send(s, dq);
-    if (tile.left > 0) wait_for_gradient(ring, tile.m);
-    if constexpr (C::kOverlap) multiply_gradient(next);
-    WaitProducts<C::kOverlap ? 1 : 0>(dk, pt);
+    WaitProducts<0>(dk, pt);
     s.q_empty[stage].ArriveGroup();
   }
-  WaitProducts<0>(dpt);
 
   ScaleRows(dk, AllRows(a.scale));
   const int64_t head_row = (int64_t{w.k_row} + w.k_begin + row0) * a.heads.kv_heads + kv_head;

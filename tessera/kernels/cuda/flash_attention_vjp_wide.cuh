@@ -2,8 +2,8 @@
 // The gradients for heads wider than 128, whose dK and dV do not fit in one warpgroup's registers. Notation and the
 // whole are in flash_attention_vjp.cuh; here is the consumers' part.
 //
-// Both consumers hold all 64 keys of the block. Each computes Sᵀ and dPᵀ for half of a tile's queries and writes P and dS
-// to shared memory; then each multiplies its own columns of dV, dK and dQ. For (192, 128), where halves would not be
+// Both consumers hold all 64 keys of the block. Each computes Sᵀ and dPᵀ for half of a tile's queries and writes P and
+// dS to shared memory; then each multiplies its own columns of dV, dK and dQ. For (192, 128), where halves would not be
 // whole column groups: consumer 0 has columns 0 … 127 of dK and dQ, consumer 1 has their columns 128 … 191 and dV.
 
 #include "tessera/kernels/cuda/flash_attention_vjp.cuh"
@@ -11,7 +11,8 @@
 namespace tessera::kernels::cuda {
 
 template <class C, int kConsumer>
-TESSERA_DEVICE void VjpConsumeWide(const VjpArguments<typename C::T>& a, VjpShared<C>& s, const KeyWork& w, int kv_head) {
+TESSERA_DEVICE void VjpConsumeWide(const VjpArguments<typename C::T>& a, VjpShared<C>& s, const KeyWork& w,
+                                   int kv_head) {
   using T = typename C::T;
   constexpr int kHalf = C::kRows / 2, query0 = kConsumer * kHalf;  // of the consumer's queries within the tile
   constexpr int kKeyCols = C::ShareCols(kConsumer), kKeyBegin = C::ShareBegin(kConsumer);
@@ -74,8 +75,8 @@ TESSERA_DEVICE void VjpConsumeWide(const VjpArguments<typename C::T>& a, VjpShar
     SyncConsumers<C::kConsumers>();
     Accumulator<kKeyCols> dq;
     if constexpr (kValues) AddAB<C::kRows>(dv, s.p[stage].Tile(), do_tile.Tile().Column(kValueBegin));  // dV += Pᵀ dO
-    MulAtB<C::kKeys>(dq, s.ds[stage].Tile(), s.k.Tile().Column(kKeyBegin));                                // dQ = dS K
-    AddAB<C::kRows>(dk, s.ds[stage].Tile(), s.q[stage].Tile().Column(kKeyBegin));                          // dK += dSᵀ Q
+    MulAtB<C::kKeys>(dq, s.ds[stage].Tile(), s.k.Tile().Column(kKeyBegin));                             // dQ = dS K
+    AddAB<C::kRows>(dk, s.ds[stage].Tile(), s.q[stage].Tile().Column(kKeyBegin));                       // dK += dSᵀ Q
     tile.Next();
     q.Next();
     if (tile.left > 0) s.q_full[q.stage].Wait(q.phase);

@@ -18,6 +18,13 @@ inline void Check(cudaError_t error, std::string_view what) {
   Require(error == cudaSuccess, "{}: {}", what, cudaGetErrorString(error));
 }
 
+struct GpuFacts {
+  int multiprocessors;
+  int64_t cache_bytes;  // of the L2 cache
+};
+// Throws Error for heads, dims and dtypes that the kernels do not know, and for a GPU that is no Hopper.
+GpuFacts RequireSupported(const AttentionShape& shape);
+
 // Queries and keys in the tiles that a configuration wants, made when it is first asked for.
 struct AttentionPlan::Lists {
   AttentionPattern pattern;
@@ -42,7 +49,8 @@ TileMap MakeTileMap(const void* data, DType dtype, int64_t rows, int heads, int 
 template <typename Body>
 void WithAttentionShape(const AttentionPlan::Lists& plan, Body body) {
   const auto with_causality = [&]<typename T, int kDqk, int kDv>() {
-    plan.pattern.causal ? body.template operator()<T, kDqk, kDv, true>() : body.template operator()<T, kDqk, kDv, false>();
+    plan.pattern.causal ? body.template operator()<T, kDqk, kDv, true>()
+                        : body.template operator()<T, kDqk, kDv, false>();
   };
   const auto with_type = [&]<int kDqk, int kDv>() {
     plan.shape.dtype == DType::kBF16 ? with_causality.template operator()<BFloat16, kDqk, kDv>()
@@ -60,8 +68,8 @@ void WithAttentionShape(const AttentionPlan::Lists& plan, Body body) {
   }
 }
 
-// A block's shared memory. It begins at a multiple of 1024, as the swizzle wants it, and at an address that the compiler
-// knows: rounding it up here would cost registers.
+// A block's shared memory. It begins at a multiple of 1024, as the swizzle wants it, and at an address that the
+// compiler knows: rounding it up here would cost registers.
 template <typename Shared>
 __device__ __forceinline__ Shared& SharedMemory() {
   extern __shared__ __align__(1024) unsigned char memory[];

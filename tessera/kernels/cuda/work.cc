@@ -9,8 +9,8 @@ namespace tessera::kernels::cuda {
 namespace {
 
 int32_t Index(int64_t value) {
-  Require(value >= 0 && value <= std::numeric_limits<int32_t>::max(), "attention: {} rows are more than a GPU's kernels count",
-          value);
+  Require(value >= 0 && value <= std::numeric_limits<int32_t>::max(),
+          "attention: {} rows are more than a GPU's kernels count", value);
   return static_cast<int32_t>(value);
 }
 
@@ -78,6 +78,35 @@ std::vector<KeyWork> ListKeyWork(const AttentionPattern& pattern, int tile_keys,
   return list;
 }
 
+PagedWork ListPagedWork(const AttentionPattern& pattern, int queries_per_key) {
+  Require(queries_per_key >= 1 && queries_per_key <= 64,
+          "attention on the GPU: {} query heads a key head; 1 to 64 are supported", queries_per_key);
+  Require(pattern.causal, "attention on the GPU: keys in pages are for causal attention");
+  PagedWork work;
+  const int64_t tokens_at_once = 64 / queries_per_key;
+  ForEachSequence(pattern, 1, [&](const AttentionSequence& s, int64_t q_row, int64_t, int64_t) {
+    Require(static_cast<int64_t>(s.pages.size()) * 64 >= s.key_count, "attention: {} pages do not hold {} keys",
+            s.pages.size(), s.key_count);
+    const int32_t page = Index(static_cast<int64_t>(work.pages.size()));
+    for (int64_t token = 0; token < s.query_count; token += tokens_at_once) {
+      const int64_t tokens = std::min(tokens_at_once, s.query_count - token);
+      const int64_t position = s.key_count - s.query_count + token;
+      const int32_t first = Index(static_cast<int64_t>(work.splits.size()));
+      // Keys after the last of these tokens are nobody's.
+      for (int64_t key = 0, end = std::clamp<int64_t>(position + tokens, 0, s.key_count); key < end; key += kSplitKeys)
+        work.splits.push_back({.q_row = Index(q_row + token),
+                               .tokens = Index(tokens),
+                               .page = Index(page + key / 64),
+                               .keys = Index(std::min<int64_t>(kSplitKeys, end - key)),
+                               .position = static_cast<int32_t>(position - key)});
+      work.combine.push_back(
+          {first, Index(static_cast<int64_t>(work.splits.size()) - first), Index(q_row + token), Index(tokens)});
+    }
+    work.pages.insert(work.pages.end(), s.pages.begin(), s.pages.end());
+  });
+  return work;
+}
+
 int64_t SumTiles(const AttentionPattern& pattern, int tile_rows) {
   int64_t tiles = 0;
   for (const AttentionSequence& s : pattern.sequences) tiles += Tiles(s.query_count, tile_rows);
@@ -88,6 +117,13 @@ int HeadsAtOnce(int heads, int64_t bytes_of_a_head, int64_t cache_bytes) {
   int at_once = heads;
   while (at_once > 1 && (heads % at_once != 0 || at_once * bytes_of_a_head > cache_bytes)) --at_once;
   return at_once;
+}
+
+int GradientHeadsAtOnce(const AttentionPattern& pattern, int kv_heads, int head_dim) {
+  const int64_t chains = head_dim > 128 ? 4 : 8;
+  int64_t all = 0, longest = 1;
+  for (const AttentionSequence& s : pattern.sequences) all += s.key_count, longest = std::max(longest, s.key_count);
+  return HeadsAtOnce(kv_heads, std::max<int64_t>(1, all / longest), chains);
 }
 
 }  // namespace tessera::kernels::cuda

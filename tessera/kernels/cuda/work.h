@@ -32,6 +32,23 @@ struct KeyWork {
   int32_t sum_tile;                 // index of its first query tile among those of dQ's sums
 };
 
+// A split of a sequence's keys for a few of its newest tokens, which are rows of one block.
+struct SplitWork {
+  int32_t q_row, tokens;  // the first token's row of q, and how many tokens
+  int32_t page, keys;     // index of the split's first page in the list of pages; its keys
+  int32_t position;       // of the first token among the split's keys: token t sees keys 0 … position + t
+};
+// The splits of the same tokens: `splits` items of work from `first` on.
+struct CombineWork {
+  int32_t first, splits, q_row, tokens;
+};
+struct PagedWork {
+  std::vector<SplitWork> splits;
+  std::vector<CombineWork> combine;
+  std::vector<int32_t> pages;
+};
+inline constexpr int kSplitKeys = 256;
+
 // Blocks run over the work of `at_once` heads before the next ones', so that those heads' keys stay in the cache.
 struct HeadOrder {
   int32_t heads, kv_heads, at_once;  // at_once divides the number of heads that blocks are made for
@@ -55,10 +72,21 @@ std::vector<QueryWork> ListQueryWork(const AttentionPattern& pattern, int tile_r
 // `sum_tile` counts tiles of `tile_rows` queries.
 std::vector<KeyWork> ListKeyWork(const AttentionPattern& pattern, int tile_keys, int tile_rows);
 
+// The splits of a pattern whose sequences' keys lie in pages, for `queries_per_key` query heads a key head. Throws
+// Error for a window, a tree, a pattern that is not causal, pages that do not hold all keys, or more than 64 query
+// heads a key head.
+PagedWork ListPagedWork(const AttentionPattern& pattern, int queries_per_key);
+
 // How many tiles of `tile_rows` queries all sequences have.
 int64_t SumTiles(const AttentionPattern& pattern, int tile_rows);
 
 // The greatest divisor of `heads` whose heads' keys and values fit in `cache_bytes` together, or 1.
 int HeadsAtOnce(int heads, int64_t bytes_of_a_head, int64_t cache_bytes);
+
+// The same for gradients. Blocks that add to the same sums of dQ follow one another, and share the tiles of Q and dO
+// that they read through the cache. With few such chains at a time each is long, and its blocks wait; with many the
+// cache holds none of them. Measured best: 8 chains, 4 for heads wider than 128. Every long sequence is a chain for
+// each head.
+int GradientHeadsAtOnce(const AttentionPattern& pattern, int kv_heads, int head_dim);
 
 }  // namespace tessera::kernels::cuda
