@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include "tessera/models/config_reader.h"
+#include "tessera/models/deepseek.h"
 #include "tessera/models/llama.h"
 #include "tessera/models/qwen2.h"
 #include "tessera/weights/checkpoint.h"
@@ -16,6 +17,8 @@ struct Family {
 };
 
 constexpr Family kFamilies[] = {
+    {"deepseek_v2", LoadDeepseek},
+    {"deepseek_v3", LoadDeepseek},
     {"llama", LoadLlama},
     {"qwen2", LoadQwen2},
 };

@@ -79,6 +79,13 @@ Parameter Parameters::Matrix(const std::string& name, const Shape& shape) {
   return parameter;
 }
 
+Parameter Parameters::Buffer(const std::string& name, const Shape& shape) {
+  Entry& entry = Load(name, shape);
+  entry.value = Convert(entry.value, DType::kF32);
+  std::erase(names_, name);
+  return Parameter(&entry.value);
+}
+
 Parameters::Entry& Parameters::Loaded(const std::string& name) const {
   const auto found = by_name_.find(name);
   Require(found != by_name_.end(), "model: it has no weight \"{}\"", name);
@@ -119,6 +126,9 @@ Parameter Scope::Matrix(std::string_view name, const Shape& shape) const {
 }
 Parameter Scope::Table(std::string_view name, const Shape& shape) const {
   return parameters_->Table(Name(name), shape);
+}
+Parameter Scope::Buffer(std::string_view name, const Shape& shape) const {
+  return parameters_->Buffer(Name(name), shape);
 }
 bool Scope::Has(std::string_view name) const { return parameters_->Has(Name(name)); }
 

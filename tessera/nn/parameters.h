@@ -60,6 +60,8 @@ class Parameters {
   Parameter Vector(const std::string& name, const Shape& shape);  // norms and biases
   Parameter Matrix(const std::string& name, const Shape& shape);  // for Linear: packed if the options say so
   Parameter Table(const std::string& name, const Shape& shape);   // for Embedding: rows in the stored order
+  // Numbers that belong to the model but are not trained by gradients: f32 whatever the options say, not in names().
+  Parameter Buffer(const std::string& name, const Shape& shape);
 
   const std::vector<std::string>& names() const { return names_; }  // in the order that the model loaded them
   const Tensor& Get(const std::string& name) const;
@@ -97,6 +99,7 @@ class Scope {
   Parameter Vector(std::string_view name, const Shape& shape) const;
   Parameter Matrix(std::string_view name, const Shape& shape) const;
   Parameter Table(std::string_view name, const Shape& shape) const;
+  Parameter Buffer(std::string_view name, const Shape& shape) const;
   bool Has(std::string_view name) const;
   const LoadOptions& options() const { return parameters_->options(); }
 

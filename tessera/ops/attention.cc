@@ -9,7 +9,7 @@
 namespace tessera::ops {
 namespace {
 
-constexpr int64_t kMostValues = 256;  // of a head: the kernels keep a row of the output near the registers
+constexpr int64_t kMostValues = 1024;  // of a head: the kernels keep a tile of the output in the cache
 
 void CheckTree(const AttentionSequence& s, size_t index) {
   Require(static_cast<int64_t>(s.tree_parents.size()) == s.query_count,

@@ -25,7 +25,7 @@ struct AttendOptions {
 //
 // A query that sees no key gets o = 0 and zero gradient. Each row is the same bits for any number of threads, any
 // company in the batch, and whether its keys are paged (in f32) or not.
-// Throws Error if D or Dv > 256, if G does not divide H, or if shapes disagree; names the argument.
+// Throws Error if D or Dv > 1024, if G does not divide H, or if shapes disagree; names the argument.
 Tensor Attend(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionPattern& pattern,
               const AttendOptions& options = {});
 

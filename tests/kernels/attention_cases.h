@@ -64,7 +64,8 @@ inline std::vector<AttentionCase> AttentionCases() {
           {"tree", tree, 4, 2, 24, 40},
           {"tree_window", tree_window, 2, 2, 8, 8, 5, true},
           {"latent", OneSequence(9, 65), 2, 2, 192, 128},
-          {"widest", OneSequence(3, 64), 1, 1, 256, 256, 30, false}};
+          {"latent cache", OneSequence(3, 70), 2, 1, 576, 512},
+          {"wide", OneSequence(3, 64), 1, 1, 256, 256, 30, false}};
 }
 
 }  // namespace tessera::kernels

@@ -107,10 +107,12 @@ std::string CaseName(const testing::TestParamInfo<const char*>& test) { return t
 
 INSTANTIATE_TEST_SUITE_P(Cases, GoldenForward,
                          testing::Values("llama_smollm2_fp32", "llama_llama3rope_bf16_sharded", "qwen2_base_bf16",
-                                         "llama_biases_dynamic_fp32", "qwen2_sliding_window_fp32"),
+                                         "llama_biases_dynamic_fp32", "qwen2_sliding_window_fp32", "moonlight_moe_fp32",
+                                         "deepseek_groups_qlora_bf16_sharded"),
                          CaseName);
 INSTANTIATE_TEST_SUITE_P(Cases, GoldenText,
-                         testing::Values("llama_smollm2_fp32", "llama_llama3rope_bf16_sharded", "qwen2_base_bf16"),
+                         testing::Values("llama_smollm2_fp32", "llama_llama3rope_bf16_sharded", "qwen2_base_bf16",
+                                         "moonlight_moe_fp32", "deepseek_groups_qlora_bf16_sharded"),
                          CaseName);
 INSTANTIATE_TEST_SUITE_P(Cases, GoldenBFloat16, testing::Values("llama_llama3rope_bf16_sharded", "qwen2_base_bf16"),
                          CaseName);

@@ -42,6 +42,14 @@ TEST(GoldenGradient, LlamaMatchesPyTorch) {
   ExpectGradientsMatch(results, golden);
 }
 
+TEST(GoldenGradient, MixtureOfExpertsAndLatentAttentionMatchPyTorch) {
+  const Golden golden("moonlight_moe_fp32");
+  const auto model = golden.Load(kForGradients);
+  const auto results = RunGradient(*model, {.input_ids = golden["train.input_ids"], .labels = golden["train.labels"]});
+  EXPECT_LE(MaxDifference(Named(results, "loss"), golden["train.loss"]), 1e-5f);
+  ExpectGradientsMatch(results, golden);
+}
+
 TEST(GoldenGradient, BiasesWindowsAndScaledRotaryMatchPyTorch) {
   for (const char* name : {"llama_biases_dynamic_fp32", "qwen2_sliding_window_fp32"}) {
     SCOPED_TRACE(name);

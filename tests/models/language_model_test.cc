@@ -64,7 +64,9 @@ TEST_P(EveryFamily, ContextsThatDoNotFitAreRefused) {
   EXPECT_THROW(model->Embed(Tensor::From<int64_t>({1 << 20}, {1})), Error);
 }
 
-INSTANTIATE_TEST_SUITE_P(Cases, EveryFamily, testing::Values("llama_llama3rope_bf16_sharded", "qwen2_base_bf16"),
+INSTANTIATE_TEST_SUITE_P(Cases, EveryFamily,
+                         testing::Values("llama_llama3rope_bf16_sharded", "qwen2_base_bf16", "moonlight_moe_fp32",
+                                         "deepseek_groups_qlora_bf16_sharded"),
                          [](const auto& test) { return std::string(test.param); });
 
 TEST(Perplexity, EveryTokenIsScoredOnceWhateverTheWindow) {

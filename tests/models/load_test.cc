@@ -7,6 +7,7 @@
 
 #include "models/golden.h"
 #include "tessera/models/config_reader.h"
+#include "tessera/models/deepseek.h"
 #include "tessera/models/llama.h"
 
 namespace tessera::models {
@@ -25,6 +26,34 @@ void LoadChanged(const Json& changes, const std::string& without = "") {
   config.update(changes);
   const auto find = [&](const std::string& name) { return name == without ? Tensor() : golden.checkpoint.Find(name); };
   LoadLlama({.config = config, .generation_config = kNothing, .find = find}, {});
+}
+
+// The tiny mixture of experts with its config changed.
+void LoadMoonlightChanged(const Json& changes) {
+  const Golden golden("moonlight_moe_fp32");
+  Json config = golden.checkpoint.config();
+  config.update(changes);
+  LoadDeepseek({.config = config,
+                .generation_config = kNothing,
+                .find = [&](const std::string& name) { return golden.checkpoint.Find(name); }},
+               {});
+}
+
+TEST(LoadModel, ExpertsThatMakeNoSenseAreRefusedByTheirKey) {
+  const auto refused = [](const char* changes, const char* what) {
+    EXPECT_THAT([&] { LoadMoonlightChanged(ParseJson(changes, "c")); }, ThrowsMessage<Error>(HasSubstr(what)))
+        << changes;
+  };
+  refused(R"({"n_routed_experts": 100000})", "the limit is 4096");
+  refused(R"({"num_experts_per_tok": 9})", "8 experts can be chosen");
+  refused(R"({"n_group": 3})", "must divide");
+  refused(R"({"topk_group": 2})", "\"topk_group\"");
+  refused(R"({"scoring_func": "dice"})", "dice");
+  refused(R"({"topk_method": "dice"})", "dice");
+  refused(R"({"kv_lora_rank": null})", "\"kv_lora_rank\"");
+  refused(R"({"qk_rope_head_dim": 7})", "even number");
+  refused(R"({"moe_intermediate_size": 31})", "experts.0");
+  LoadMoonlightChanged(Json::object());
 }
 
 TEST(LoadModel, ConfigsThatMakeNoSenseAreRefusedByTheirKey) {

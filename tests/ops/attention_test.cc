@@ -177,7 +177,7 @@ TEST(Attention, MistakesAreNamed) {
   EXPECT_NE(message([&] { Attend(q, k, k, OneSequence(3, 2)); }).find("3 queries"), std::string::npos);
   EXPECT_NE(message([&] { Attend(q, k, k, OneSequence(2, 3)); }).find("3 keys"), std::string::npos);
   EXPECT_NE(message([&] { Attend(q, k, k.To(DType::kF32), OneSequence(2, 2)); }).find("alike"), std::string::npos);
-  EXPECT_NE(message([&] { Attend(q, k, Waves({2, 2, 257}, 0), OneSequence(2, 2)); }).find("257"), std::string::npos);
+  EXPECT_NE(message([&] { Attend(q, k, Waves({2, 2, 1025}, 0), OneSequence(2, 2)); }).find("1025"), std::string::npos);
   AttentionPattern tree = OneSequence(2, 2);
   tree.sequences[0].tree_parents = {-1, 1};
   EXPECT_NE(message([&] { Attend(q, k, k, tree); }).find("earlier query"), std::string::npos);

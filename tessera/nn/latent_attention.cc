@@ -1,0 +1,102 @@
+#include "tessera/nn/latent_attention.h"
+
+#include "tessera/ops/elementwise.h"
+#include "tessera/ops/view.h"
+#include "tessera/weights/quantize_blocks.h"
+
+namespace tessera::nn {
+namespace {
+
+// The norms inside keep the value that DeepSeek's code has, whatever the config says of the others.
+constexpr float kInnerEps = 1e-6f;
+
+Tensor Middle(const Tensor& x, int64_t begin, int64_t end) { return ops::Slice(x, -1, begin, end); }
+
+// y[:, h] = x[:, h] W_hᵀ for every head: x [T, H, in] -> [T, H, out].
+Tensor EachHead(const Tensor& x, const std::vector<Tensor>& weights) {
+  const int64_t T = x.dim(0), H = x.dim(1), in = x.dim(2);
+  const Tensor by_head = ops::Transpose(x, 0, 1);
+  std::vector<Tensor> results;
+  for (int64_t h = 0; h < H; ++h)
+    results.push_back(
+        ops::Linear(ops::Reshape(ops::Slice(by_head, 0, h, h + 1), {T, in}), weights[static_cast<size_t>(h)]));
+  const Tensor y = ops::Concat(results, 0);
+  return ops::Transpose(ops::Reshape(y, {H, T, y.dim(1)}), 0, 1);
+}
+
+}  // namespace
+
+LatentAttention::LatentAttention(const Scope& s, const LatentAttentionShape& shape, const Rope& rope)
+    : shape_(shape),
+      rope_(rope),
+      kv_a_(s / "kv_a_proj_with_mqa", {.in = shape.hidden, .out = shape.cached_key_dim(), .bias = shape.bias}),
+      o_(s / "o_proj", {.in = shape.heads * shape.value_dim, .out = shape.hidden, .bias = shape.bias}) {
+  const int64_t query_width = shape.heads * (shape.nope_dim + shape.rope_dim);
+  norms_.emplace_back(s / "kv_a_layernorm", shape.latent, kInnerEps);
+  if (shape.query_rank > 0) {
+    q_.emplace_back(s / "q_a_proj", LinearShape{.in = shape.hidden, .out = shape.query_rank, .bias = shape.bias});
+    norms_.emplace_back(s / "q_a_layernorm", shape.query_rank, kInnerEps);
+    q_.emplace_back(s / "q_b_proj", LinearShape{.in = shape.query_rank, .out = query_width});
+  } else {
+    q_.emplace_back(s / "q_proj", LinearShape{.in = shape.hidden, .out = query_width});
+  }
+  kv_b_ = (s / "kv_b_proj").Table("weight", {shape.heads * (shape.nope_dim + shape.value_dim), shape.latent});
+  if (!s.options().pack) return;
+  absorbed_ = Absorb();
+  for (Tensor& weight : absorbed_.keys) weight = ops::PackWeight(weight);
+  for (Tensor& weight : absorbed_.values) weight = ops::PackWeight(weight);
+}
+
+LatentAttention::Absorbed LatentAttention::Absorb() const {
+  const int64_t N = shape_.nope_dim, V = shape_.value_dim;
+  // Block formats run along the latent, which is the summed axis of only one of the two; bf16 holds what they hold.
+  const Tensor stored = *kv_b_;
+  const Tensor plain = IsQuantized(stored.dtype()) ? weights::Dequantize(stored).To(DType::kBF16) : stored;
+  Absorbed absorbed;
+  for (int64_t h = 0; h < shape_.heads; ++h) {
+    const int64_t row = h * (N + V);
+    absorbed.keys.push_back(ops::Transpose(ops::Slice(plain, 0, row, row + N), 0, 1));
+    absorbed.values.push_back(ops::Slice(plain, 0, row + N, row + N + V));
+  }
+  return absorbed;
+}
+
+Tensor LatentAttention::Queries(const Tensor& x) const {
+  return shape_.query_rank > 0 ? q_[1](norms_[1](q_[0](x))) : q_[0](x);
+}
+
+Tensor LatentAttention::operator()(const Tensor& x, const LayerContext& context) const {
+  const int64_t T = x.dim(0), H = shape_.heads, N = shape_.nope_dim, P = shape_.rope_dim, R = shape_.latent;
+  const Tensor q = ops::Reshape(Queries(x), {T, H, N + P});
+  const Tensor down = kv_a_(x);
+  const Tensor latent = norms_[0](Middle(down, 0, R));
+  const Tensor key = rope_.Turn(ops::Reshape(Middle(down, R, R + P), {T, 1, P}), context.rotary);
+  const std::vector<Tensor> parts{Middle(q, 0, N), rope_.Turn(Middle(q, N, N + P), context.rotary)};
+  const Tensor o = context.pass.cache ? OverCache(ops::Concat(parts, -1), latent, key, context.pass)
+                                      : Expanded(ops::Concat(parts, -1), latent, key, context.pass);
+  return o_(ops::Reshape(o, {T, H * shape_.value_dim}));
+}
+
+Tensor LatentAttention::Expanded(const Tensor& q, const Tensor& latent, const Tensor& key,
+                                 const Context& context) const {
+  const int64_t T = q.dim(0), H = shape_.heads, N = shape_.nope_dim, V = shape_.value_dim;
+  const Tensor kv = ops::Reshape(ops::Linear(latent, *kv_b_), {T, H, N + V});
+  const Tensor each_head = ops::Add(Tensor::Zeros({T, H, shape_.rope_dim}, key.dtype()), key);
+  const std::vector<Tensor> k{Middle(kv, 0, N), each_head};
+  return ops::Attend(q, ops::Concat(k, -1), Middle(kv, N, N + V), context.pattern, {.scale = shape_.scale});
+}
+
+Tensor LatentAttention::OverCache(const Tensor& q, const Tensor& latent, const Tensor& key,
+                                  const Context& context) const {
+  const int64_t T = q.dim(0), N = shape_.nope_dim, P = shape_.rope_dim, R = shape_.latent;
+  const Absorbed now = absorbed_.keys.empty() ? Absorb() : Absorbed{};
+  const Absorbed& absorbed = absorbed_.keys.empty() ? now : absorbed_;
+  const std::vector<Tensor> queries{EachHead(Middle(q, 0, N), absorbed.keys), Middle(q, N, N + P)};
+  const Tensor values = ops::Reshape(latent, {T, 1, R});
+  const std::vector<Tensor> keys{values, key};
+  const Tensor o = AttendInContext(ops::Concat(queries, -1), ops::Concat(keys, -1), values, context, shape_.layer,
+                                   {.scale = shape_.scale});
+  return EachHead(o, absorbed.values);
+}
+
+}  // namespace tessera::nn

@@ -1,0 +1,112 @@
+#include "tessera/nn/mixture_of_experts.h"
+
+#include <algorithm>
+#include <limits>
+#include <numeric>
+
+#include "tessera/ops/elementwise.h"
+#include "tessera/ops/gather.h"
+#include "tessera/ops/reduce.h"
+#include "tessera/ops/softmax.h"
+#include "tessera/ops/view.h"
+
+namespace tessera::nn {
+namespace {
+
+// The `count` greatest of `values`, as indices in ascending order; of equal ones the first.
+std::vector<int64_t> Greatest(std::span<const float> values, int64_t count) {
+  std::vector<int64_t> order(values.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) {
+    return values[static_cast<size_t>(a)] > values[static_cast<size_t>(b)];
+  });
+  order.resize(static_cast<size_t>(count));
+  std::sort(order.begin(), order.end());
+  return order;
+}
+
+// What choosing looks at, for one token: experts outside the best groups become -inf.
+void KeepBestGroups(const MixtureOfExpertsShape& shape, std::span<float> scores) {
+  if (shape.groups == 1) return;
+  const size_t size = scores.size() / static_cast<size_t>(shape.groups);
+  std::vector<float> worth;
+  for (size_t begin = 0; begin < scores.size(); begin += size) {
+    std::vector<float> group(scores.begin() + static_cast<std::ptrdiff_t>(begin),
+                             scores.begin() + static_cast<std::ptrdiff_t>(begin + size));
+    std::sort(group.begin(), group.end(), std::greater<>());
+    worth.push_back(shape.corrected && size > 1 ? group[0] + group[1] : group[0]);
+  }
+  const std::vector<int64_t> kept = Greatest(worth, shape.kept_groups);
+  for (size_t e = 0; e < scores.size(); ++e)
+    if (!std::binary_search(kept.begin(), kept.end(), static_cast<int64_t>(e / size)))
+      scores[e] = -std::numeric_limits<float>::infinity();
+}
+
+}  // namespace
+
+MixtureOfExperts::MixtureOfExperts(const Scope& s, const MixtureOfExpertsShape& shape)
+    : shape_(shape), gate_((s / "gate").Table("weight", {shape.experts, shape.hidden})) {
+  if (shape.corrected) correction_ = (s / "gate").Buffer("e_score_correction_bias", {shape.experts});
+  const SwiGluShape expert{.in = shape.hidden, .hidden = shape.expert_hidden};
+  for (int64_t e = 0; e < shape.experts; ++e) experts_.emplace_back(s / "experts" / e, expert);
+  if (shape.shared > 0)
+    shared_.emplace(s / "shared_experts",
+                    SwiGluShape{.in = shape.hidden, .hidden = shape.shared * shape.expert_hidden});
+}
+
+ExpertChoice MixtureOfExperts::Choose(const Tensor& x) const {
+  const int64_t T = x.dim(0), E = shape_.experts, K = shape_.chosen;
+  const Tensor logits =
+      ops::Linear(ops::Cast(x, DType::kF32), *gate_, ops::LinearOptions{.precision = ops::LinearPrecision::kExact});
+  const Tensor scores = shape_.score == ExpertScore::kSigmoid ? ops::Sigmoid(logits) : ops::Softmax(logits);
+  ExpertChoice choice;
+  std::vector<int64_t> places;  // of the chosen among the T · E scores
+  for (int64_t t = 0; t < T; ++t) {
+    const auto row = scores.data<float>().subspan(static_cast<size_t>(t * E), static_cast<size_t>(E));
+    std::vector<float> worth(row.begin(), row.end());
+    if (correction_)
+      for (size_t e = 0; e < worth.size(); ++e) worth[e] += (*correction_).data<float>()[e];
+    KeepBestGroups(shape_, worth);
+    for (const int64_t e : Greatest(worth, K)) {
+      choice.experts.push_back(e);
+      places.push_back(t * E + e);
+    }
+  }
+  Tensor weights =
+      ops::Reshape(ops::GatherRows(ops::Reshape(scores, {T * E, 1}), Tensor::From<int64_t>(places, {T * K})), {T, K});
+  if (shape_.normalize) weights = ops::Div(weights, ops::Reshape(ops::AddScalar(ops::Sum(weights, 1), 1e-20f), {T, 1}));
+  choice.weights = ops::Scale(weights, shape_.scale);
+  return choice;
+}
+
+// Tokens are gathered expert by expert, so that each expert multiplies all of its tokens at once; results are added to
+// a token in the order of its experts.
+Tensor MixtureOfExperts::Routed(const Tensor& x) const {
+  const int64_t T = x.dim(0), K = shape_.chosen;
+  const ExpertChoice choice = Choose(x);
+  std::vector<std::vector<int64_t>> places(experts_.size());  // of each expert among the T · K choices
+  for (size_t i = 0; i < choice.experts.size(); ++i)
+    places[static_cast<size_t>(choice.experts[i])].push_back(static_cast<int64_t>(i));
+  std::vector<Tensor> results;
+  std::vector<int64_t> tokens, order;
+  for (size_t e = 0; e < experts_.size(); ++e) {
+    if (places[e].empty()) continue;
+    std::vector<int64_t> rows;
+    for (const int64_t place : places[e]) rows.push_back(place / K);
+    results.push_back(experts_[e](ops::GatherRows(x, Tensor::From<int64_t>(rows, {std::ssize(rows)}))));
+    tokens.insert(tokens.end(), rows.begin(), rows.end());
+    order.insert(order.end(), places[e].begin(), places[e].end());
+  }
+  const Tensor weights =
+      ops::GatherRows(ops::Reshape(choice.weights, {T * K, 1}), Tensor::From<int64_t>(order, {T * K}));
+  const Tensor weighed = ops::Mul(ops::Cast(ops::Concat(results, 0), DType::kF32), weights);
+  return ops::Cast(ops::ScatterAddRows(weighed, Tensor::From<int64_t>(tokens, {T * K}), T), x.dtype());
+}
+
+Tensor MixtureOfExperts::operator()(const Tensor& x) const {
+  if (x.dim(0) == 0) return x;
+  const Tensor routed = Routed(x);
+  return shared_ ? ops::Add(routed, (*shared_)(x)) : routed;
+}
+
+}  // namespace tessera::nn
