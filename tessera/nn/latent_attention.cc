@@ -40,7 +40,12 @@ LatentAttention::LatentAttention(const Scope& s, const LatentAttentionShape& sha
   } else {
     q_.emplace_back(s / "q_proj", LinearShape{.in = shape.hidden, .out = query_width});
   }
-  kv_b_ = (s / "kv_b_proj").Table("weight", {shape.heads * (shape.nope_dim + shape.value_dim), shape.latent});
+  if ((s / "k_b_proj").Has("weight")) {
+    k_b_ = (s / "k_b_proj").Table("weight", {shape.heads, shape.latent, shape.nope_dim});
+    v_b_ = (s / "v_b_proj").Table("weight", {shape.heads, shape.value_dim, shape.latent});
+  } else {
+    kv_b_ = (s / "kv_b_proj").Table("weight", {shape.heads * (shape.nope_dim + shape.value_dim), shape.latent});
+  }
   if (!s.options().pack) return;
   absorbed_ = Absorb();
   for (Tensor& weight : absorbed_.keys) weight = ops::PackWeight(weight);
@@ -49,10 +54,18 @@ LatentAttention::LatentAttention(const Scope& s, const LatentAttentionShape& sha
 
 LatentAttention::Absorbed LatentAttention::Absorb() const {
   const int64_t N = shape_.nope_dim, V = shape_.value_dim;
+  Absorbed absorbed;
+  if (k_b_) {
+    const auto head = [](const Tensor& w, int64_t h) { return w.Slice(0, h, h + 1).Reshape({w.dim(1), w.dim(2)}); };
+    for (int64_t h = 0; h < shape_.heads; ++h) {
+      absorbed.keys.push_back(head(*k_b_, h));
+      absorbed.values.push_back(head(*v_b_, h));
+    }
+    return absorbed;
+  }
   // Block formats run along the latent, which is the summed axis of only one of the two; bf16 holds what they hold.
   const Tensor stored = *kv_b_;
   const Tensor plain = IsQuantized(stored.dtype()) ? weights::Dequantize(stored).To(DType::kBF16) : stored;
-  Absorbed absorbed;
   for (int64_t h = 0; h < shape_.heads; ++h) {
     const int64_t row = h * (N + V);
     absorbed.keys.push_back(ops::Transpose(ops::Slice(plain, 0, row, row + N), 0, 1));
@@ -72,8 +85,8 @@ Tensor LatentAttention::operator()(const Tensor& x, const LayerContext& context)
   const Tensor latent = norms_[0](Middle(down, 0, R));
   const Tensor key = rope_.Turn(ops::Reshape(Middle(down, R, R + P), {T, 1, P}), context.rotary);
   const std::vector<Tensor> parts{Middle(q, 0, N), rope_.Turn(Middle(q, N, N + P), context.rotary)};
-  const Tensor o = context.pass.cache ? OverCache(ops::Concat(parts, -1), latent, key, context.pass)
-                                      : Expanded(ops::Concat(parts, -1), latent, key, context.pass);
+  const Tensor o = context.pass.cache || k_b_ ? OverLatents(ops::Concat(parts, -1), latent, key, context.pass)
+                                              : Expanded(ops::Concat(parts, -1), latent, key, context.pass);
   return o_(ops::Reshape(o, {T, H * shape_.value_dim}));
 }
 
@@ -86,8 +99,8 @@ Tensor LatentAttention::Expanded(const Tensor& q, const Tensor& latent, const Te
   return ops::Attend(q, ops::Concat(k, -1), Middle(kv, N, N + V), context.pattern, {.scale = shape_.scale});
 }
 
-Tensor LatentAttention::OverCache(const Tensor& q, const Tensor& latent, const Tensor& key,
-                                  const Context& context) const {
+Tensor LatentAttention::OverLatents(const Tensor& q, const Tensor& latent, const Tensor& key,
+                                    const Context& context) const {
   const int64_t T = q.dim(0), N = shape_.nope_dim, P = shape_.rope_dim, R = shape_.latent;
   const Absorbed now = absorbed_.keys.empty() ? Absorb() : Absorbed{};
   const Absorbed& absorbed = absorbed_.keys.empty() ? now : absorbed_;

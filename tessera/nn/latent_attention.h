@@ -7,8 +7,10 @@
 //   k = [W_kb c, rope(k_p)], v = W_vb c         [T, H, N + P], [T, H, V]
 //   y = W_o · softmax(s q kᵀ + mask) v          s = m² / √(N + P), m = 1 unless YaRN stretches the context
 //
-// Without a cache this is computed as it stands. With one, W_kb moves into q and W_vb behind the softmax (the absorbed
-// form): q_hᵀ W_kb,h c = (W_kb,hᵀ q_h)ᵀ c, so that every head attends to the latents themselves.
+// Without a cache this is computed as it stands (the expanded form). With one, W_kb moves into q and W_vb behind the
+// softmax (the absorbed form): q_hᵀ W_kb,h c = (W_kb,hᵀ q_h)ᵀ c, so that every head attends to the latents themselves.
+// GGUF files may hold the two parts of W_kvb as that form wants them (k_b [H, R, N], v_b [H, V, R]); then it is the
+// only one.
 
 #include <vector>
 
@@ -40,12 +42,12 @@ class LatentAttention {
   Absorbed Absorb() const;
   Tensor Queries(const Tensor& x) const;
   Tensor Expanded(const Tensor& q, const Tensor& latent, const Tensor& key, const Context& context) const;
-  Tensor OverCache(const Tensor& q, const Tensor& latent, const Tensor& key, const Context& context) const;
+  Tensor OverLatents(const Tensor& q, const Tensor& latent, const Tensor& key, const Context& context) const;
 
   LatentAttentionShape shape_;
   Rope rope_;
-  LinearShape kv_b_shape_;
-  Parameter kv_b_;
+  Parameter kv_b_;              // [H (N + V), R], or instead
+  Parameter k_b_, v_b_;         // [H, R, N] and [H, V, R]
   std::vector<Linear> q_;       // W_q, or W_qa and W_qb
   std::vector<RmsNorm> norms_;  // of the latent; of the query's if it has one
   Linear kv_a_, o_;

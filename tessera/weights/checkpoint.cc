@@ -18,8 +18,9 @@ struct Checkpoint::State {
   std::vector<SafetensorsFile> shards;
   std::vector<TensorInfo> tensors;
   struct Place {
-    size_t shard = 0;  // of safetensors
-    size_t index = 0;  // in the GGUF file's tensors
+    size_t shard = 0;     // of safetensors
+    size_t index = 0;     // in the GGUF file's tensors
+    int64_t expert = -1;  // the part of a tensor [E, …, …] that holds all experts of a layer
   };
   std::unordered_map<std::string, Place> places;
 };
@@ -84,6 +85,19 @@ Checkpoint::~Checkpoint() = default;
 
 namespace {
 
+// The names of the experts in a tensor of all of a layer's, "….experts.up_proj.weight" [E, …, …].
+std::vector<std::pair<std::string, int64_t>> ExpertsIn(const TensorInfo& info) {
+  constexpr std::string_view kExperts = ".mlp.experts.";
+  constexpr int64_t kMostExperts = 4096;  // more than any model has; each name costs memory
+  std::vector<std::pair<std::string, int64_t>> names;
+  const size_t at = info.name.find(kExperts);
+  if (at == std::string::npos || info.shape.rank() != 3 || info.shape[0] > kMostExperts) return names;
+  const std::string head = info.name.substr(0, at + kExperts.size()), tail = info.name.substr(at + kExperts.size());
+  for (int64_t expert = 0; expert < info.shape[0]; ++expert)
+    names.emplace_back(fmt::format("{}{}.{}", head, expert, tail), expert);
+  return names;
+}
+
 template <typename State>
 void OpenGguf(const fs::path& path, State& state) {
   state.path = path;
@@ -93,12 +107,15 @@ void OpenGguf(const fs::path& path, State& state) {
   for (const char* key : {"bos_token_id", "eos_token_id", "pad_token_id"})
     if (state.config.contains(key)) state.generation_config[key] = state.config[key];
   const std::string type = state.config["model_type"];
-  const bool translate = type == "llama" || type == "qwen2";
+  const bool translate = type == "llama" || type == "qwen2" || type == "deepseek_v2" || type == "deepseek_v3";
   for (size_t i = 0; i < gguf.tensors().size(); ++i) {
     TensorInfo info = gguf.tensors()[i];
     if (translate) info.name = NameFromGguf(info.name);
     Require(state.places.emplace(info.name, typename State::Place{0, i}).second, "{}: two tensors are named \"{}\"",
             path.string(), info.name);
+    for (auto& [name, expert] : ExpertsIn(info))
+      Require(state.places.emplace(name, typename State::Place{0, i, expert}).second,
+              "{}: two tensors are named \"{}\"", path.string(), name);
     state.tensors.push_back(std::move(info));
   }
   gguf.file().RequireIntact();
@@ -195,7 +212,12 @@ bool Checkpoint::Has(const std::string& name) const { return state_->places.cont
 Tensor Checkpoint::Find(const std::string& name) const {
   const auto place = state_->places.find(name);
   if (place == state_->places.end()) return {};
-  if (state_->gguf != nullptr) return state_->gguf->Get(state_->gguf->tensors()[place->second.index].name);
+  if (state_->gguf != nullptr) {
+    const Tensor tensor = state_->gguf->Get(state_->gguf->tensors()[place->second.index].name);
+    const int64_t expert = place->second.expert;
+    if (expert < 0) return tensor;
+    return tensor.Slice(0, expert, expert + 1).Reshape({tensor.dim(1), tensor.dim(2)});
+  }
   return state_->shards[place->second.shard].Get(name);
 }
 

@@ -13,12 +13,34 @@ using Pair = std::pair<std::string_view, std::string_view>;
 
 constexpr Pair kModel[] = {
     {"token_embd.", "model.embed_tokens."}, {"output_norm.", "model.norm."}, {"output.", "lm_head."}};
-constexpr Pair kLayer[] = {{"attn_norm.", "input_layernorm."},    {"attn_q.", "self_attn.q_proj."},
-                           {"attn_k.", "self_attn.k_proj."},      {"attn_v.", "self_attn.v_proj."},
-                           {"attn_output.", "self_attn.o_proj."}, {"attn_q_norm.", "self_attn.q_norm."},
-                           {"attn_k_norm.", "self_attn.k_norm."}, {"ffn_norm.", "post_attention_layernorm."},
-                           {"ffn_gate.", "mlp.gate_proj."},       {"ffn_up.", "mlp.up_proj."},
-                           {"ffn_down.", "mlp.down_proj."}};
+constexpr Pair kLayer[] = {{"attn_norm.", "input_layernorm."},
+                           {"attn_q.", "self_attn.q_proj."},
+                           {"attn_k.", "self_attn.k_proj."},
+                           {"attn_v.", "self_attn.v_proj."},
+                           {"attn_output.", "self_attn.o_proj."},
+                           {"attn_q_norm.", "self_attn.q_norm."},
+                           {"attn_k_norm.", "self_attn.k_norm."},
+                           {"ffn_norm.", "post_attention_layernorm."},
+                           {"ffn_gate.", "mlp.gate_proj."},
+                           {"ffn_up.", "mlp.up_proj."},
+                           {"ffn_down.", "mlp.down_proj."},
+                           // deepseek2: latent attention and experts. The first that fits counts.
+                           {"attn_q_a.", "self_attn.q_a_proj."},
+                           {"attn_q_a_norm.", "self_attn.q_a_layernorm."},
+                           {"attn_q_b.", "self_attn.q_b_proj."},
+                           {"attn_kv_a_mqa.", "self_attn.kv_a_proj_with_mqa."},
+                           {"attn_kv_a_norm.", "self_attn.kv_a_layernorm."},
+                           {"attn_kv_b.", "self_attn.kv_b_proj."},
+                           {"attn_k_b.", "self_attn.k_b_proj."},
+                           {"attn_v_b.", "self_attn.v_b_proj."},
+                           {"exp_probs_b.bias", "mlp.gate.e_score_correction_bias"},
+                           {"ffn_gate_inp.", "mlp.gate."},
+                           {"ffn_gate_exps.", "mlp.experts.gate_proj."},
+                           {"ffn_up_exps.", "mlp.experts.up_proj."},
+                           {"ffn_down_exps.", "mlp.experts.down_proj."},
+                           {"ffn_gate_shexp.", "mlp.shared_experts.gate_proj."},
+                           {"ffn_up_shexp.", "mlp.shared_experts.up_proj."},
+                           {"ffn_down_shexp.", "mlp.shared_experts.down_proj."}};
 constexpr std::string_view kGgufLayers = "blk.", kLayers = "model.layers.";
 
 // Replaces the first `from` that `name` begins with; empty if there is none. `Swap` picks the direction.
@@ -110,6 +132,46 @@ Json RopeParameters(const GgufFile& file, ConfigWriter& writer) {
   return rope;
 }
 
+// Latent attention and experts, which only deepseek2 has.
+void AddDeepseekKeys(const GgufFile& file, ConfigWriter& writer, Json& config) {
+  const auto integer = [&](const char* key) {
+    const GgufValue* value = writer.Find(key);
+    return value == nullptr || value->is_array() ? int64_t{0} : value->Integer(key);
+  };
+  const int64_t gating = integer("expert_gating_func");  // 1 softmax, 2 sigmoid; files from before the key: softmax
+  config["model_type"] = gating == 2 ? "deepseek_v3" : "deepseek_v2";
+  config["scoring_func"] = gating == 2 ? "sigmoid" : "softmax";
+  writer.Integer("attention.q_lora_rank", "q_lora_rank");
+  writer.Integer("attention.kv_lora_rank", "kv_lora_rank");
+  writer.Integer("rope.dimension_count", "qk_rope_head_dim");
+  // Files that keep k and v of each head apart give the latent's lengths, and the heads' own under other keys.
+  const int64_t key = integer("attention.key_length_mla"), value = integer("attention.value_length_mla");
+  config["qk_nope_head_dim"] = (key > 0 ? key : integer("attention.key_length")) - integer("rope.dimension_count");
+  config["v_head_dim"] = value > 0 ? value : integer("attention.value_length");
+  config["num_key_value_heads"] = config.value("num_attention_heads", Json());
+  config["head_dim"] = config.value("qk_rope_head_dim", Json());
+  writer.Integer("expert_count", "n_routed_experts");
+  writer.Integer("expert_used_count", "num_experts_per_tok");
+  writer.Integer("expert_shared_count", "n_shared_experts");
+  writer.Integer("expert_feed_forward_length", "moe_intermediate_size");
+  writer.Integer("leading_dense_block_count", "first_k_dense_replace");
+  writer.Integer("expert_group_count", "n_group");
+  writer.Integer("expert_group_used_count", "topk_group");
+  writer.Number("expert_weights_scale", "routed_scaling_factor", config);
+  const GgufValue* norm = writer.Find("expert_weights_norm");
+  config["norm_topk_prob"] = norm != nullptr && norm->Bool("expert_weights_norm");
+  const std::string corrected = fmt::format("blk.{}.exp_probs_b.bias", integer("leading_dense_block_count"));
+  config["topk_method"] = file.Has(corrected)              ? "noaux_tc"
+                          : config.value("n_group", 1) > 1 ? "group_limited_greedy"
+                                                           : "greedy";
+  if (const GgufValue* log = writer.Find("rope.scaling.yarn_log_multiplier")) {
+    // 0.1 mscale_all_dim; cos and sin are not scaled where both scales are equal, as in every published model.
+    const double mscale = log->Number("rope.scaling.yarn_log_multiplier") / 0.1;
+    config["rope_parameters"]["mscale"] = mscale;
+    config["rope_parameters"]["mscale_all_dim"] = mscale;
+  }
+}
+
 int64_t VocabularySize(const GgufFile& file, ConfigWriter& writer) {
   if (file.Has("token_embd.weight")) {
     for (const TensorInfo& info : file.tensors())
@@ -149,6 +211,7 @@ Json ConfigFromGguf(const GgufFile& file) {
   config["attention_bias"] = file.Has("blk.0.attn_q.bias");
   config["mlp_bias"] = file.Has("blk.0.ffn_down.bias");
   config["rope_parameters"] = RopeParameters(file, writer);
+  if (architecture == "deepseek2") AddDeepseekKeys(file, writer, config);
   config["tessera_rope_layout"] = architecture == "llama" ? "pairs" : "halves";
   writer.Token("bos_token_id", "bos_token_id");
   writer.Token("eos_token_id", "eos_token_id");

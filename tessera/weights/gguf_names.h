@@ -1,9 +1,12 @@
 #pragma once
 // GGUF files name things in their own way; the rest of Tessera knows the names and the config that the checkpoint had
-// at Hugging Face. This is the translation for the architectures "llama" and "qwen2":
+// at Hugging Face. This is the translation for the architectures "llama", "qwen2" and "deepseek2":
 //
 //   token_embd.weight     model.embed_tokens.weight          output_norm.weight   model.norm.weight
 //   blk.3.attn_q.weight   model.layers.3.self_attn.q_proj.weight                  output.weight  lm_head.weight
+//
+// The experts of a layer lie in one tensor [E, …, …]; it is named model.layers.3.mlp.experts.gate_proj.weight, and
+// Checkpoint finds each expert's part under the expert's own name, …mlp.experts.5.gate_proj.weight.
 //
 // Other architectures keep their names and get a config of the metadata that all architectures share.
 
