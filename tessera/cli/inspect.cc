@@ -47,6 +47,7 @@ Json Describe(const weights::Checkpoint& checkpoint, const weights::Summary& sum
                {"heads", number(summary.heads)},
                {"kv_heads", number(summary.kv_heads)},
                {"head_dim", number(summary.head_dim)},
+               {"latent", number(summary.latent)},
                {"ffn", number(summary.ffn)},
                {"vocabulary", number(summary.vocabulary)},
                {"max_context", number(summary.max_context)},
@@ -91,7 +92,9 @@ void PrintSummary(const weights::Checkpoint& checkpoint, const weights::Summary&
   line("weights", fmt::format("{}, {:.2f} bits a weight", HumanBytes(summary.bytes), summary.bits_per_weight()));
   size("layers", summary.layers);
   size("hidden", summary.hidden);
-  if (summary.heads && summary.kv_heads && summary.head_dim)
+  if (summary.heads && summary.latent)
+    line("heads", fmt::format("{}, keys and values from one latent of {}", *summary.heads, *summary.latent));
+  else if (summary.heads && summary.kv_heads && summary.head_dim)
     line("heads",
          fmt::format("{} of {}, {} for keys and values", *summary.heads, *summary.head_dim, *summary.kv_heads));
   size("feed-forward", summary.ffn);

@@ -17,9 +17,9 @@ std::optional<int64_t> Size(const Json& config, const char* key, std::string_vie
 }  // namespace
 
 std::optional<int64_t> Summary::CacheBytes(int64_t context, double bytes_per_value) const {
-  if (!layers || !kv_heads || !head_dim) return std::nullopt;
-  int64_t values = 2;  // a key and a value
-  for (const int64_t factor : {*layers, *kv_heads, *head_dim, context})
+  if (!layers || !cached_values) return std::nullopt;
+  int64_t values = context;
+  for (const int64_t factor : {*layers, *cached_values})
     values = CheckedMul(values, factor, "inspect: memory for the context");
   const double total = static_cast<double>(values) * bytes_per_value;
   Require(total < 9e18, "inspect: memory for the context overflows");
@@ -53,6 +53,13 @@ Summary Summarize(const Checkpoint& checkpoint) {
   if (!summary.kv_heads) summary.kv_heads = summary.heads;
   if (!summary.head_dim && summary.hidden && summary.heads.value_or(0) > 0)
     summary.head_dim = *summary.hidden / *summary.heads;
+  summary.latent = Size(text, "kv_lora_rank", where);
+  const char* what = "inspect: values in the cache";
+  if (summary.latent)  // key: latent and rotary part; value: the latent
+    summary.cached_values =
+        CheckedAdd(CheckedMul(2, *summary.latent, what), Size(text, "qk_rope_head_dim", where).value_or(0), what);
+  else if (summary.kv_heads && summary.head_dim)
+    summary.cached_values = CheckedMul(2, CheckedMul(*summary.kv_heads, *summary.head_dim, what), what);
   const auto tied = config.find("tie_word_embeddings");
   summary.tied = tied != config.end() && tied->is_boolean() && tied->get<bool>();
   return summary;

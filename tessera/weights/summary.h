@@ -20,7 +20,9 @@ struct Summary {
   std::map<DType, DTypeShare> dtypes;
   // From the config; nothing where it does not say.
   std::optional<int64_t> layers, hidden, heads, kv_heads, head_dim, ffn, vocabulary, max_context;
-  bool tied = false;  // the output layer is the embedding table
+  std::optional<int64_t> latent;  // latent attention: the length of what keys and values of all heads are made from
+  std::optional<int64_t> cached_values;  // that a layer keeps for each token
+  bool tied = false;                     // the output layer is the embedding table
 
   double bits_per_weight() const { return parameters == 0 ? 0 : 8.0 * double(bytes) / double(parameters); }
   // Bytes of keys and values of `context` tokens of one sequence at `bytes_per_value`; nothing if the config does not
