@@ -56,10 +56,10 @@ Summary Summarize(const Checkpoint& checkpoint) {
   summary.latent = Size(text, "kv_lora_rank", where);
   const char* what = "inspect: values in the cache";
   if (summary.latent)  // key: latent and rotary part; value: the latent
-    summary.cached_values =
-        CheckedAdd(CheckedMul(2, *summary.latent, what), Size(text, "qk_rope_head_dim", where).value_or(0), what);
+    summary.cached_values = CheckedAdd(CheckedMul(int64_t{2}, *summary.latent, what),
+                                       Size(text, "qk_rope_head_dim", where).value_or(0), what);
   else if (summary.kv_heads && summary.head_dim)
-    summary.cached_values = CheckedMul(2, CheckedMul(*summary.kv_heads, *summary.head_dim, what), what);
+    summary.cached_values = CheckedMul(int64_t{2}, CheckedMul(*summary.kv_heads, *summary.head_dim, what), what);
   const auto tied = config.find("tie_word_embeddings");
   summary.tied = tied != config.end() && tied->is_boolean() && tied->get<bool>();
   return summary;
