@@ -164,6 +164,30 @@ TEST(ChatTemplate, EndlessAndHostileTemplatesEndWithAnError) {
   for (const std::string& source : hostile) EXPECT_NE(Failure(source), "") << source.substr(0, 120);
 }
 
+TEST(ChatTemplate, CountsMayBeTheEndsOfTheIntegers) {
+  const auto rendered = [](const std::string& expression) {
+    return Rendered("{% set most = 2**126 + (2**126 - 1) %}{% set least = -most - 1 %}{{ " + expression + " }}");
+  };
+  EXPECT_EQ(rendered("most"), "170141183460469231731687303715884105727");
+  EXPECT_EQ(rendered("'%d' % least"), "-170141183460469231731687303715884105728");
+  EXPECT_EQ(rendered("'a b'.split(none, least)"), "['a', 'b']");
+  EXPECT_EQ(rendered("'a b'.rsplit(none, least)"), "['a', 'b']");
+  EXPECT_EQ(rendered("'a-b'.split('-', least)"), "['a', 'b']");
+  EXPECT_EQ(rendered("'a-b'.rsplit('-', most)"), "['a', 'b']");
+  EXPECT_EQ(rendered("'aa'.replace('a', 'b', least)"), "bb");
+  EXPECT_EQ(rendered("'a b c' | truncate(most)"), "a b c");
+  EXPECT_EQ(rendered("'a b c' | truncate(4, leeway=most)"), "a b c");
+  EXPECT_EQ(rendered("'a' | center(least)"), "a");
+  EXPECT_EQ(rendered("'-1'.zfill(least)"), "-1");
+  EXPECT_EQ(rendered("[1, 2] | batch(least, 0) | list"), "[[1, 2]]");
+  EXPECT_EQ(rendered("[1, 2].index(2, least, most)"), "1");
+  EXPECT_EQ(rendered("'abc'.find('c', least)"), "2");
+  EXPECT_EQ(rendered("'16' | int(7, 2**64 + 16)"), "16");  // no base: the text is read as a float
+  EXPECT_THAT(Failure("{{ '%*d' % (-(2**126) - 2**126, 1) }}"), HasSubstr("bytes of memory"));
+  EXPECT_THAT(Failure("{{ (2**126 + (2**126 - 1)) | round(-38) }}"), HasSubstr("leaves 128 bits"));
+  EXPECT_EQ(Rendered("{{ '{0[18446744073709551615]}'.format([1, 2]) }}"), "");  // not the last one
+}
+
 TEST(ChatTemplate, LimitsAreKept) {
   EXPECT_THAT(Failure("{% for i in range(1000) %}{% endfor %}", {.steps = 500}), HasSubstr("more than 500 steps"));
   EXPECT_THAT(Failure("{{ 'a' * 100 }}", {.output_bytes = 50}), HasSubstr("writes more than 50 bytes"));

@@ -97,7 +97,7 @@ class BraceFormatter {
   }
 
   Value Key(std::string_view key) {
-    if (const auto index = Number(key)) return Int{static_cast<int64_t>(*index)};
+    if (const auto index = Number(key)) return Int{*index};
     return runtime_.String(std::string(key));
   }
 

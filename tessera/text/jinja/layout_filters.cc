@@ -13,7 +13,7 @@ namespace {
 
 std::string IndentText(Runtime& runtime, const Parameters& parameters) {
   if (parameters.given(0) && parameters[0].is_string()) return std::string(parameters[0].text());
-  const Int width = parameters.Integer(0, 4);
+  const Int width = parameters.Count(0, 4);
   Require(width <= 100'000, "indent: a width of more than 100000");
   runtime.budget().Step();
   return std::string(width > 0 ? static_cast<size_t>(width) : 0, ' ');
@@ -38,15 +38,15 @@ Value Indent(Runtime& runtime, const Value& input, const Arguments& arguments) {
 Value Center(Runtime& runtime, const Value& input, const Arguments& arguments) {
   const Parameters parameters("center", arguments, {"width"});
   return runtime.StringLike(input,
-                            PadText(runtime, Str(runtime, input), {parameters.Integer(0, 80), " ", Padding::kCenter}));
+                            PadText(runtime, Str(runtime, input), {parameters.Count(0, 80), " ", Padding::kCenter}));
 }
 
 Value Truncate(Runtime& runtime, const Value& input, const Arguments& arguments) {
   const Parameters parameters("truncate", arguments, {"length", "killwords", "end", "leeway"});
   const std::string text = Str(runtime, input);
   const std::string end = parameters.given(2) ? Str(runtime, parameters[2]) : "...";
-  const Int length = parameters.Integer(0, 255),
-            leeway = parameters.given(3) && !parameters[3].is_none() ? parameters.Integer(3, 5) : Int{5};
+  const Int length = parameters.Count(0, 255),
+            leeway = parameters.given(3) && !parameters[3].is_none() ? parameters.Count(3, 5) : Int{5};
   const auto end_length = static_cast<Int>(CountCodePoints(end));
   Require(length >= end_length, "expected length >= {}, got {}", IntegerText(end_length), IntegerText(length));
   Require(leeway >= 0, "expected leeway >= 0, got {}", IntegerText(leeway));

@@ -49,8 +49,8 @@ Value ListIndex(Runtime& runtime, const Value& self, const Arguments& arguments)
   const Values& items = self.list()->items;
   const Int size = static_cast<Int>(items.size());
   const auto clamp = [&](Int i) { return std::min(std::max(i < 0 ? i + size : i, Int{0}), size); };
-  const Int stop = clamp(parameters.Integer(2, size));
-  for (Int i = clamp(parameters.Integer(1, 0)); i < stop; ++i)
+  const Int stop = clamp(parameters.Count(2, size));
+  for (Int i = clamp(parameters.Count(1, 0)); i < stop; ++i)
     if (Equal(runtime, items[static_cast<size_t>(i)], parameters[0])) return i;
   Fail("the value is not in the {}", self.type_name());
 }

@@ -33,7 +33,8 @@ Value IntFilter(Runtime&, const Value& input, const Arguments& arguments) {
   }
   if (!input.is_string()) return otherwise;
   try {
-    return ParseInteger(input.text(), static_cast<int>(parameters.Integer(1, 10)));
+    // What is no base is still none when it fits an int.
+    return ParseInteger(input.text(), static_cast<int>(std::clamp(parameters.Integer(1, 10), Int{-1}, Int{99})));
   } catch (const Error&) {
     try {
       const auto whole = TruncateFloat(ParseFloat(input.text()));
@@ -76,13 +77,16 @@ Value Round(Runtime&, const Value& input, const Arguments& arguments) {
   const Parameters parameters("round", arguments, {"precision", "method"});
   RequireDefined(input);
   Require(input.is_number(), "type {} doesn't define __round__ method", input.type_name());
-  const Int precision = parameters.Integer(0, 0);
+  const Int precision = parameters.Count(0, 0);
   const std::string_view method = parameters.Text(1, "common");
   Require(method == "common" || method == "ceil" || method == "floor", "method must be common, ceil or floor");
   if (method == "common") {
     if (input.is_integer() && precision >= 0) return input.integer();
     const double rounded = RoundFloat(input.floating(), precision);
-    return input.is_integer() ? Value(static_cast<Int>(rounded)) : Value(rounded);
+    if (!input.is_integer()) return rounded;
+    const auto whole = TruncateFloat(rounded);  // rounding up may leave what an integer holds
+    Require(whole.has_value(), "an integer leaves 128 bits");
+    return *whole;
   }
   const double unit = std::pow(10.0, static_cast<double>(precision));
   const double scaled = input.floating() * unit;

@@ -67,7 +67,7 @@ std::string FormatInteger(Runtime& runtime, Int value, const FormatSpec& spec) {
     return Assemble(runtime, "", text, "", spec);
   }
   __extension__ typedef unsigned __int128 Unsigned;
-  const Unsigned magnitude = value < 0 ? -static_cast<Unsigned>(value) : static_cast<Unsigned>(value);
+  const Unsigned magnitude = value < 0 ? ~static_cast<Unsigned>(value) + 1 : static_cast<Unsigned>(value);
   std::string digits, prefix;
   switch (spec.type) {
     case 'b':

@@ -1,6 +1,7 @@
 #pragma once
 // The arguments of one call, matched with the names of a function's parameters.
 
+#include <algorithm>
 #include <initializer_list>
 #include <string>
 #include <string_view>
@@ -9,6 +10,12 @@
 #include "tessera/text/jinja/runtime.h"
 
 namespace tessera::text::jinja {
+
+// At most 2^62 from zero, which is as good as endless for anything that is counted, and leaves room to calculate.
+inline Int ClampCount(Int value) {
+  constexpr Int kEndless = Int{1} << 62;
+  return std::clamp(value, -kEndless, kEndless);
+}
 
 class Parameters {
  public:
@@ -21,7 +28,9 @@ class Parameters {
 
   Value Or(size_t i, Value otherwise) const { return given(i) ? (*this)[i] : std::move(otherwise); }
   bool Flag(Runtime& runtime, size_t i, bool otherwise) const;
-  Int Integer(size_t i, Int otherwise) const;                         // throws Error if it is no integer
+  Int Integer(size_t i, Int otherwise) const;  // throws Error if it is no integer
+  // The same for a size, a place or a number of times: see ClampCount.
+  Int Count(size_t i, Int otherwise) const { return ClampCount(Integer(i, otherwise)); }
   std::string_view Text(size_t i, std::string_view otherwise) const;  // throws Error if it is no string
 
  private:

@@ -6,6 +6,7 @@
 #include "tessera/text/jinja/arithmetic.h"
 #include "tessera/text/jinja/compare.h"
 #include "tessera/text/jinja/number_format.h"
+#include "tessera/text/jinja/parameters.h"
 #include "tessera/text/jinja/print.h"
 #include "tessera/text/jinja/unicode.h"
 
@@ -56,7 +57,7 @@ class PercentFormatter {
       ++at_;
       const Value& value = Next();
       Require(value.is_integer(), "* wants int");
-      return value.integer();
+      return ClampCount(value.integer());
     }
     Int value = 0;
     while (Peek() >= '0' && Peek() <= '9') {

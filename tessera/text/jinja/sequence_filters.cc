@@ -73,7 +73,7 @@ Value Reverse(Runtime& runtime, const Value& input, const Arguments&) {
 
 Value Batch(Runtime& runtime, const Value& input, const Arguments& arguments) {
   const Parameters parameters("batch", arguments, {"linecount", "fill_with"}, 1);
-  const Int size = parameters.Integer(0, 1);
+  const Int size = parameters.Count(0, 1);
   const bool fills = parameters.given(1) && !parameters[1].is_none();
   Values rows, row;
   const auto iterator = Iterate(runtime, input);
@@ -95,7 +95,7 @@ Value Batch(Runtime& runtime, const Value& input, const Arguments& arguments) {
 
 Value SliceFilter(Runtime& runtime, const Value& input, const Arguments& arguments) {
   const Parameters parameters("slice", arguments, {"slices", "fill_with"}, 1);
-  const Int wanted = parameters.Integer(0, 1);
+  const Int wanted = parameters.Count(0, 1);
   Require(wanted > 0 && wanted <= 100'000, "slice: the number of slices must be from 1 to 100000");
   const bool fills = parameters.given(1) && !parameters[1].is_none();
   const Values items = Collect(runtime, input);

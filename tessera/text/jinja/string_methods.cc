@@ -37,8 +37,8 @@ Value Strip(Runtime& runtime, const Value& self, const Arguments& arguments) {
 template <Padding padding>
 Value Pad(Runtime& runtime, const Value& self, const Arguments& arguments) {
   const Parameters parameters("ljust", arguments, {"width", "fillchar"}, 1);
-  return runtime.StringLike(
-      self, PadText(runtime, self.text(), {parameters.Integer(0, 0), parameters.Text(1, " "), padding}));
+  return runtime.StringLike(self,
+                            PadText(runtime, self.text(), {parameters.Count(0, 0), parameters.Text(1, " "), padding}));
 }
 
 Value ZeroFill(Runtime& runtime, const Value& self, const Arguments& arguments) {
@@ -46,7 +46,7 @@ Value ZeroFill(Runtime& runtime, const Value& self, const Arguments& arguments) 
   const std::string_view text = self.text();
   const bool sign = text.starts_with('-') || text.starts_with('+');
   const std::string padded =
-      PadText(runtime, text.substr(sign ? 1 : 0), {parameters.Integer(0, 0) - (sign ? 1 : 0), "0", Padding::kRight});
+      PadText(runtime, text.substr(sign ? 1 : 0), {parameters.Count(0, 0) - (sign ? 1 : 0), "0", Padding::kRight});
   return runtime.StringLike(self, std::string(text.substr(0, sign ? 1 : 0)) + padded);
 }
 
@@ -59,7 +59,7 @@ struct Window {
 std::optional<Window> WindowOf(const Value& self, const Parameters& parameters, size_t first) {
   const auto length = static_cast<Int>(self.string()->length);
   const auto bound = [&](size_t i, Int otherwise) {
-    Int at = parameters.given(i) && !parameters[i].is_none() ? parameters.Integer(i, 0) : otherwise;
+    Int at = parameters.given(i) && !parameters[i].is_none() ? parameters.Count(i, 0) : otherwise;
     if (at < 0) at = std::max(at + length, Int{0});
     return at;
   };
@@ -138,7 +138,7 @@ Value Replace(Runtime& runtime, const Value& self, const Arguments& arguments) {
   std::string with(parameters.Text(1, ""));
   if (self.is_markup() && !parameters[1].is_markup()) with = EscapeHtml(runtime, with);
   return runtime.StringLike(self,
-                            ReplaceText(runtime, self.text(), parameters.Text(0, ""), with, parameters.Integer(2, -1)));
+                            ReplaceText(runtime, self.text(), parameters.Text(0, ""), with, parameters.Count(2, -1)));
 }
 
 Value Join(Runtime& runtime, const Value& self, const Arguments& arguments) {
@@ -156,7 +156,7 @@ Value Join(Runtime& runtime, const Value& self, const Arguments& arguments) {
 
 Value ExpandTabs(Runtime& runtime, const Value& self, const Arguments& arguments) {
   const Parameters parameters("expandtabs", arguments, {"tabsize"});
-  const Int size = std::min(parameters.Integer(0, 8), Int{100'000});
+  const Int size = std::min(parameters.Count(0, 8), Int{100'000});
   TextBuilder out(runtime.budget());
   Int column = 0;
   const std::string_view text = self.text();

@@ -91,7 +91,7 @@ void ChargeForSplit(Runtime& runtime, std::string_view text, std::string_view se
 template <bool from_right>
 Value Split(Runtime& runtime, const Value& self, const Arguments& arguments) {
   const Parameters parameters("split", arguments, {"sep", "maxsplit"});
-  const Int limit = parameters.Integer(1, -1);
+  const Int limit = parameters.Count(1, -1);
   const bool spaces = !parameters.given(0) || parameters[0].is_none();
   const std::string_view separator = spaces ? std::string_view() : parameters.Text(0, "");
   ChargeForSplit(runtime, self.text(), separator);

@@ -65,7 +65,7 @@ Value Replace(Runtime& runtime, const Value& input, const Arguments& arguments) 
   const std::string what = Str(runtime, parameters[0]);
   std::string with = Str(runtime, parameters[1]);
   if (input.is_markup() && !parameters[1].is_markup()) with = EscapeHtml(runtime, with);
-  return runtime.StringLike(input, ReplaceText(runtime, text, what, with, unlimited ? -1 : parameters.Integer(2, -1)));
+  return runtime.StringLike(input, ReplaceText(runtime, text, what, with, unlimited ? -1 : parameters.Count(2, -1)));
 }
 
 Value Join(Runtime& runtime, const Value& input, const Arguments& arguments) {
@@ -96,7 +96,7 @@ JsonStyle JsonStyleOf(Runtime& runtime, const Parameters& parameters) {
     if (indent.is_string()) {
       style.indent = std::string(indent.text());
     } else {
-      const Int width = parameters.Integer(1, 0);
+      const Int width = parameters.Count(1, 0);
       Require(width <= 1000, "tojson: an indent of more than 1000 spaces");
       style.indent = std::string(width > 0 ? static_cast<size_t>(width) : 0, ' ');
     }

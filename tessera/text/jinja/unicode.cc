@@ -121,8 +121,11 @@ size_t CountCodePoints(std::string_view text) {
 
 size_t ByteOffset(std::string_view text, size_t code_point) {
   size_t position = 0;
-  for (; position < text.size(); ++position)
-    if ((static_cast<unsigned char>(text[position]) & 0xC0) != 0x80 && code_point-- == 0) break;
+  for (; position < text.size(); ++position) {
+    if ((static_cast<unsigned char>(text[position]) & 0xC0) == 0x80) continue;
+    if (code_point == 0) break;
+    --code_point;
+  }
   return position;
 }
 
