@@ -21,7 +21,8 @@ inline bool ReadConfig(std::string_view text) {
       throw std::logic_error("normalising twice differs from normalising once");
     const models::DecoderConfig decoder =
         models::ReadDecoderConfig({.config = config, .generation_config = config, .find = {}});
-    nn::InverseFrequencies(decoder.rope, decoder.max_context);
+    // A model computes these for heads whose weights are in its file; wider ones would only take time here.
+    if (decoder.head_dim <= 1024) nn::InverseFrequencies(decoder.rope, decoder.max_context);
     nn::AttentionFactor(decoder.rope);
     return true;
   } catch (const Error&) {
