@@ -1,6 +1,6 @@
 #pragma once
 // Arguments as a script might garble them: every line of the input is one argument of the program. Only the parsing
-// runs, not the commands.
+// runs, not the commands. The program is made once: CLI11 forgets what it parsed when it parses again.
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -23,13 +23,19 @@ inline void ParseArguments(std::string_view input) {
     }
   }
   std::ranges::reverse(arguments);  // the order that CLI11 takes
-  cli::Globals globals;
-  CLI::App program;
-  cli::AddCommands(program, globals);
-  // After the parsing and before any command. The commands' callbacks must stay: they own what the options write to.
-  program.parse_complete_callback([] { throw CLI::Success(); });
+  struct Program {
+    cli::Globals globals;
+    CLI::App app;
+    Program() {
+      cli::AddCommands(app, globals);
+      // After the parsing and before any command. The commands' callbacks must stay: they own what the options write
+      // to.
+      app.parse_complete_callback([] { throw CLI::Success(); });
+    }
+  };
+  static Program program;
   try {
-    program.parse(arguments);
+    program.app.parse(arguments);
   } catch (const CLI::ParseError&) {
   } catch (const Error&) {
   }
