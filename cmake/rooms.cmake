@@ -1,8 +1,12 @@
-# tessera_room(NAME [USES room...] [LINKS target...]): the library of one room, from every .cc file below its folder.
+# tessera_room(NAME [USES room...] [LINKS target...] [EXCLUDE regex]): the library of one room, from every .cc file below
+# its folder but those that match.
 # A room links only the rooms it may use, so a forbidden include also fails to link.
 function(tessera_room name)
-  cmake_parse_arguments(ROOM "" "" "USES;LINKS" ${ARGN})
+  cmake_parse_arguments(ROOM "" "EXCLUDE" "USES;LINKS" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.cc)
+  if(ROOM_EXCLUDE)
+    list(FILTER sources EXCLUDE REGEX "${ROOM_EXCLUDE}")
+  endif()
   list(TRANSFORM ROOM_USES PREPEND tessera_)
   if(NOT sources)  # headers only
     add_library(tessera_${name} INTERFACE)
@@ -18,10 +22,13 @@ function(tessera_room name)
   set_property(GLOBAL APPEND PROPERTY TESSERA_ROOMS tessera_${name})
 endfunction()
 
-# tessera_tests(ROOM [LINKS target...]): one test program from every *_test.cc below tests/ROOM.
+# tessera_tests(ROOM [LINKS target...] [EXCLUDE regex]): one test program from every *_test.cc below tests/ROOM.
 function(tessera_tests room)
-  cmake_parse_arguments(TESTS "" "" "LINKS" ${ARGN})
+  cmake_parse_arguments(TESTS "" "EXCLUDE" "LINKS" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${room}/*.cc)
+  if(TESTS_EXCLUDE)
+    list(FILTER sources EXCLUDE REGEX "${TESTS_EXCLUDE}")
+  endif()
   if(NOT sources)
     return()
   endif()

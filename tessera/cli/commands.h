@@ -20,6 +20,7 @@ void AddTemplate(CLI::App& program, const Globals& globals);
 void AddTokenize(CLI::App& program, const Globals& globals);
 void AddInspect(CLI::App& program, const Globals& globals);
 void AddList(CLI::App& program, const Globals& globals);
+void AddMath(CLI::App& program, const Globals& globals);
 void AddPerplexity(CLI::App& program, const Globals& globals);
 void AddPull(CLI::App& program, const Globals& globals);
 void AddRun(CLI::App& program, const Globals& globals);

@@ -9,6 +9,22 @@ std::vector<const CLI::Option*> Positionals(const CLI::App* app) {
   return app->get_options([](const CLI::Option* option) { return option->get_positional(); });
 }
 
+const CLI::App* Root(const CLI::App* app) {
+  while (app->get_parent() != nullptr) app = app->get_parent();
+  return app;
+}
+
+// "tessera math walk"
+std::string Path(const CLI::App* app) {
+  return app->get_parent() == nullptr ? "tessera" : Path(app->get_parent()) + " " + app->get_name();
+}
+
+// The command that was typed, the innermost of nested ones.
+const CLI::App* Innermost(const CLI::App* app) {
+  while (!app->get_subcommands().empty()) app = app->get_subcommands().front();
+  return app;
+}
+
 }  // namespace
 
 std::string HelpFormatter::make_help(const CLI::App* app, std::string name, CLI::AppFormatMode mode) const {
@@ -19,8 +35,7 @@ std::string HelpFormatter::make_help(const CLI::App* app, std::string name, CLI:
 }
 
 std::string HelpFormatter::make_usage(const CLI::App* app, std::string) const {
-  const bool is_program = app->get_parent() == nullptr;
-  std::string usage = "\nUsage: tessera" + (is_program ? " COMMAND" : " " + app->get_name());
+  std::string usage = "\nUsage: " + Path(app) + (app->get_subcommands({}).empty() ? "" : " COMMAND");
   for (const CLI::Option* option : Positionals(app)) usage += " " + make_option_usage(option);
   // What must be given is shown as it is typed.
   for (const CLI::Option* option : app->get_options([](const CLI::Option* o) { return o->nonpositional(); })) {
@@ -35,15 +50,18 @@ std::string HelpFormatter::make_positionals(const CLI::App* app) const {
 }
 
 std::string HelpFormatter::make_subcommands(const CLI::App* app, CLI::AppFormatMode) const {
-  if (const CLI::App* program = app->get_parent(); program != nullptr) {
-    const auto global = program->get_options([&](const CLI::Option* option) {
-      return option->nonpositional() && option != program->get_help_ptr() && option->get_lnames().front() != "version";
-    });
-    return make_group("Global options, before or after the command", false, global);
+  std::string text;
+  if (const auto commands = app->get_subcommands({}); !commands.empty()) {
+    text += "\nCommands:\n";
+    for (const CLI::App* command : commands) text += make_subcommand(command);
+    text += "\n`" + Path(app) + " COMMAND --help` says all about a command.\n";
   }
-  std::string text = "\nCommands:\n";
-  for (const CLI::App* command : app->get_subcommands({})) text += make_subcommand(command);
-  return text + "\n`tessera COMMAND --help` says all about a command.\n";
+  const CLI::App* program = Root(app);
+  if (program == app) return text;
+  const auto global = program->get_options([&](const CLI::Option* option) {
+    return option->nonpositional() && option != program->get_help_ptr() && option->get_lnames().front() != "version";
+  });
+  return text + make_group("Global options, before or after the command", false, global);
 }
 
 // "INT" of "INT:INT in [1 - 1024]": the description and the error for a wrong value say the rest.
@@ -59,13 +77,11 @@ std::string HelpFormatter::make_option_desc(const CLI::Option* option) const {
 }
 
 std::string UsageMessage(const CLI::App* program, const CLI::Error& error) {
-  const auto commands = program->get_subcommands();
-  std::string command = "tessera", what = error.what();
-  if (!commands.empty()) {
-    command += " " + commands.front()->get_name();
-  } else if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr) {
+  const CLI::App* innermost = Innermost(program);
+  const std::string command = Path(innermost);
+  std::string what = error.what();
+  if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr && !innermost->get_subcommands({}).empty())
     what = "name a command";
-  }
   return Printable(command + ": " + what + "\n`" + command + " --help` says what there is.\n");
 }
 

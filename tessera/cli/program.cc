@@ -40,6 +40,7 @@ constexpr AddCommand kCommands[] = {
     AddGrad,        //
     AddBench,       //
     AddQuantize,    //
+    AddMath,        //
     AddCompletion,  //
     AddManual,      //
     AddVersion,     //
@@ -72,6 +73,19 @@ std::string Explain(const std::exception& error) {
   return error.what();
 }
 
+// What was typed, last argument first as CLI11 takes them. A formula may begin with a minus ("-x^2"), which would be
+// taken for a flag; a space before it says that it is none.
+std::vector<std::string> Arguments(int argc, char** argv) {
+  std::vector<std::string> arguments;
+  for (int i = argc - 1; i > 0; --i) {
+    const std::string text = argv[i];
+    const bool formula =
+        text.size() > 1 && text[0] == '-' && text[1] != '-' && text.find_first_of("^*/(+") != std::string::npos;
+    arguments.push_back(formula && std::string(argv[1]) == "math" ? " " + text : text);
+  }
+  return arguments;
+}
+
 }  // namespace
 
 void AddCommands(CLI::App& program, Globals& globals) {
@@ -98,7 +112,7 @@ int RunProgram(int argc, char** argv) {
   CLI::App program;
   AddCommands(program, globals);
   try {
-    program.parse(argc, argv);
+    program.parse(Arguments(argc, argv));
     RequireOutputWritten();
     return 0;
   } catch (const CLI::RuntimeError& error) {  // a command's own exit code

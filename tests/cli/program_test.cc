@@ -55,7 +55,7 @@ TEST(Program, HelpOfEveryCommandSaysWhatItDoes) {
   const ProgramResult help = RunTessera({"--help"});
   EXPECT_EQ(help.exit_code, 0);
   for (const std::string verb : {"run", "pull", "list", "inspect", "tokenize", "detokenize", "template", "perplexity",
-                                 "forward", "grad", "bench", "quantize", "completion", "man", "version"}) {
+                                 "forward", "grad", "bench", "quantize", "math", "completion", "man", "version"}) {
     EXPECT_THAT(help.out, HasSubstr("\n  " + verb + " "));
     const ProgramResult of_verb = RunTessera({verb, "--help"});
     EXPECT_EQ(of_verb.exit_code, 0);

@@ -1,0 +1,14 @@
+#pragma once
+// The questions that `tessera math` answers; each adds its subcommand of it.
+
+#include "tessera/cli/globals.h"
+
+namespace CLI {
+class App;
+}
+
+namespace tessera::cli {
+
+void AddWalk(CLI::App& math, const Globals& globals);
+
+}  // namespace tessera::cli
