@@ -18,6 +18,7 @@ void AddMath(CLI::App& program, [[maybe_unused]] const Globals& globals) {
       "meant, 3 if no answer exists, 4 if it is undecided at this precision.");
   math->require_subcommand(1);
   AddWalk(*math, globals);
+  AddHarmonic(*math, globals);
 #else
   math->allow_extras();
   math->callback([] {
