@@ -19,6 +19,7 @@ void AddMath(CLI::App& program, [[maybe_unused]] const Globals& globals) {
   math->require_subcommand(1);
   AddWalk(*math, globals);
   AddHarmonic(*math, globals);
+  AddQuadratic(*math, globals);
 #else
   math->allow_extras();
   math->callback([] {

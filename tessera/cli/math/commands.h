@@ -10,6 +10,7 @@ class App;
 namespace tessera::cli {
 
 void AddHarmonic(CLI::App& math, const Globals& globals);
+void AddQuadratic(CLI::App& math, const Globals& globals);
 void AddWalk(CLI::App& math, const Globals& globals);
 
 }  // namespace tessera::cli

@@ -1,0 +1,21 @@
+#pragma once
+// The four routines of LAPACK that dense quadratics need, found when the first one is needed: a program that solves
+// none pays nothing for OpenBLAS and its threads.
+
+namespace tessera::math::quadratic {
+
+struct Lapack {
+  // Column-major; of a symmetric matrix only the triangle uplo ('L' or 'U') is read and written.
+  void (*dpotrf)(const char* uplo, const int* n, double* a, const int* lda, int* info);
+  void (*dpotrs)(const char* uplo, const int* n, const int* nrhs, const double* a, const int* lda, double* b,
+                 const int* ldb, int* info);
+  void (*dsytrf)(const char* uplo, const int* n, double* a, const int* lda, int* ipiv, double* work, const int* lwork,
+                 int* info);
+  void (*dsytrs)(const char* uplo, const int* n, const int* nrhs, const double* a, const int* lda, const int* ipiv,
+                 double* b, const int* ldb, int* info);
+};
+
+// From OpenBLAS, else from whatever LAPACK the system has. Throws Error if there is none.
+const Lapack& FindLapack();
+
+}  // namespace tessera::math::quadratic
