@@ -20,6 +20,8 @@ void AddMath(CLI::App& program, [[maybe_unused]] const Globals& globals) {
   AddWalk(*math, globals);
   AddHarmonic(*math, globals);
   AddQuadratic(*math, globals);
+  AddGradient(*math, globals);
+  AddFloat(*math, globals);
 #else
   math->allow_extras();
   math->callback([] {

@@ -9,6 +9,8 @@ class App;
 
 namespace tessera::cli {
 
+void AddFloat(CLI::App& math, const Globals& globals);
+void AddGradient(CLI::App& math, const Globals& globals);
 void AddHarmonic(CLI::App& math, const Globals& globals);
 void AddQuadratic(CLI::App& math, const Globals& globals);
 void AddWalk(CLI::App& math, const Globals& globals);

@@ -1,0 +1,156 @@
+// `tessera math` from outside: answers, exit codes, pictures.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "cli/program_runner.h"
+#include "tessera/core/json.h"
+#include "tessera/core/mapped_file.h"
+
+namespace tessera::cli {
+namespace {
+
+using testing::HasSubstr;
+
+ProgramResult Ask(std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), "math");
+  return RunTessera(arguments);
+}
+
+Json AskJson(std::vector<std::string> arguments) {
+  arguments.push_back("--json");
+  return ParseJson(Ask(std::move(arguments)).out, "answer");
+}
+
+TEST(MathWalk, TheWholeLawIsExact) {
+  const Json law = AskJson({"walk", "law", "-n", "2"});
+  EXPECT_EQ(law["probability"], Json::array({"1/4", "1/2", "1/4"}));
+  EXPECT_EQ(law["x"], Json::array({-2, 0, 2}));
+  EXPECT_THAT(Ask({"walk", "law", "-n", "20"}).out, HasSubstr("binomial"));
+}
+
+TEST(MathWalk, EveryQuestionAnswers) {
+  EXPECT_THAT(AskJson({"walk", "at", "-n", "10000", "-x", "200", "--digits", "40"})["probability_decimal"],
+              "0.001079864329433355744573128506119080357749");
+  EXPECT_EQ(AskJson({"walk", "at", "-n", "10", "-x", "-4"})["probability"], "15/128");
+  EXPECT_EQ(AskJson({"walk", "first-passage", "-n", "9", "-a", "-3", "--p", "1/3"})["probability"], "1792/19683");
+  EXPECT_EQ(AskJson({"walk", "first-return", "-n", "4", "--p", "1/3"})["probability"], "8/81");
+  EXPECT_EQ(AskJson({"walk", "maximum", "-n", "10", "-r", "3"})["probability"], "15/128");
+  EXPECT_EQ(AskJson({"walk", "arcsine", "-n", "10", "--at", "4"})["probability"], "15/128");
+  EXPECT_EQ(AskJson({"walk", "ballot", "-a", "3", "-b", "2"})["probability"], "1/5");
+  EXPECT_EQ(AskJson({"walk", "ruin", "--stake", "3", "--goal", "10", "--p", "2/5"})["ruin"], "55593/58025");
+  EXPECT_EQ(AskJson({"walk", "returns", "-n", "10", "-r", "2"})["probability"], "7/32");
+  EXPECT_EQ(AskJson({"walk", "sites", "-n", "10"})["mean"], "1323/256");
+  EXPECT_EQ(AskJson({"walk", "lattice", "-d", "3", "-n", "4"})["return_within"], "5/24");
+  EXPECT_EQ(AskJson({"walk", "lattice", "-n", "6", "--at", "1,3"})["probability"], "45/2048");
+  EXPECT_EQ(AskJson({"walk", "polya", "-d", "2"})["return_probability"], "1");
+  EXPECT_EQ(AskJson({"walk", "gf", "--of", "first-return", "--terms", "5"})["coefficients"][4], "1/8");
+  EXPECT_EQ(AskJson({"walk", "simulate", "--walkers", "1e4", "--steps", "100", "--check"})["agrees"], true);
+}
+
+TEST(MathWalk, BadInputEndsWithTwoAndSaysWhatIsWrong) {
+  for (const std::vector<std::string>& wrong : {std::vector<std::string>{"walk", "at", "--p", "3"},
+                                                {"walk", "at", "-n", "ten"},
+                                                {"walk", "at", "-n", "-1"},
+                                                {"walk", "law", "-n", "10^100"},
+                                                {"walk", "law", "-n", "1e6", "--exact"},
+                                                {"walk", "polya", "-d", "0"},
+                                                {"walk", "polya", "-d", "3", "--digits", "1000000000"},
+                                                {"walk", "lattice", "-d", "9"},
+                                                {"walk"}}) {
+    const ProgramResult result = Ask(wrong);
+    EXPECT_EQ(result.exit_code, 2) << wrong.back();
+    EXPECT_EQ(result.out, "");
+    EXPECT_NE(result.err, "");
+  }
+  EXPECT_EQ(AskJson({"walk", "at", "--p", "3"})["error"], "domain");
+}
+
+TEST(MathHarmonic, FractionsDigitsAndThresholds) {
+  EXPECT_EQ(AskJson({"harmonic", "20"})["exact"], "55835135/15519504");
+  EXPECT_THAT(AskJson({"harmonic", "10^(10^9)", "--digits", "20"})["decimal"], "2302585093.5712613489");
+  EXPECT_EQ(AskJson({"harmonic", "--exceeds", "10"})["n"], "12367");
+  for (const char* wrong : {"-1", "2.5", "ten", "", "1/2", "9^9^9^9^9"})
+    EXPECT_EQ(Ask({"harmonic", wrong}).exit_code, 2) << wrong;
+  EXPECT_EQ(Ask({"harmonic", "10^100", "--exact"}).exit_code, 2);
+}
+
+TEST(MathQuadratic, KindsAndTheirExitCodes) {
+  EXPECT_EQ(AskJson({"quadratic", "2*x^2+2*x*y+3*y^2+x-2*y"})["value"], "-3/4");
+  EXPECT_EQ(AskJson({"quadratic", "(x+y)^2+x-y"})["kind"], "no stationary point");
+  EXPECT_EQ(Ask({"quadratic", "x^3"}).exit_code, 2);
+  EXPECT_EQ(Ask({"quadratic"}).exit_code, 2);
+  EXPECT_EQ(AskJson({"quadratic", "x^^2"})["column"], 3);
+  EXPECT_EQ(AskJson({"quadratic", "--laplacian", "50x60"})["kind"], "unique minimum");
+}
+
+TEST(MathGradient, GivesExactAndDecimalNumbers) {
+  const Json g = AskJson({"gradient", "x^2+y^2", "--at", "1,2", "--along", "3,4"});
+  EXPECT_EQ(g["gradient"], Json::array({"2", "4"}));
+  EXPECT_EQ(g["partials"]["x"], "2*x");
+  EXPECT_EQ(g["directional"][0]["unit"], "22/5");
+  EXPECT_EQ(g["directional"][0]["unnormalised"], "22");
+  EXPECT_EQ(AskJson({"gradient", "x*y*z", "--at", "1,2,3", "--along", "1,1,1"})["directional"][0]["unit"],
+            "11/3*sqrt(3)");
+  EXPECT_THAT(Ask({"gradient", "x^2", "--latex"}).out, HasSubstr("\\partial f/\\partial x"));
+  EXPECT_EQ(AskJson({"gradient", "-x^2", "--at", "3"})["gradient"], Json::array({"-6"}));
+}
+
+TEST(MathGradient, SaysWhereThereIsNoneAndEndsWithThree) {
+  const ProgramResult kink = Ask({"gradient", "sqrt(x^2+y^2)", "--at", "0,0", "--along", "3,4", "--json"});
+  EXPECT_EQ(kink.exit_code, 3);
+  const Json answer = ParseJson(kink.out, "answer");
+  EXPECT_EQ(answer["error"], "not-differentiable");
+  EXPECT_EQ(answer["directional"][0]["one_sided"], "1");
+  EXPECT_EQ(Ask({"gradient", "ln(x)", "--at", "-1"}).exit_code, 3);
+  EXPECT_EQ(Ask({"gradient", "abs(x)*x", "--at", "0"}).exit_code, 0);
+  EXPECT_EQ(Ask({"gradient", "abs(sin(x)^2+cos(x)^2-1)", "--at", "1"}).exit_code, 4);
+}
+
+TEST(MathGradient, BadInputIsToldInOrder) {
+  const auto error = [](std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), "gradient");
+    return AskJson(arguments)["error"];
+  };
+  EXPECT_EQ(error({"foo(x", "--at", "1"}), "syntax");
+  EXPECT_EQ(error({"foo(x)+sin(1,2)", "--at", "1"}), "unknown-function");
+  EXPECT_EQ(error({"x^2+y^2", "--at", "x=1", "--along", "0"}), "unbound-variable");
+  EXPECT_EQ(error({"x^2+y^2", "--at", "1,2", "--along", "1"}), "dimension");
+  EXPECT_EQ(error({"1/x+y", "--at", "0,2", "--along", "0,0"}), "zero-direction");
+  EXPECT_EQ(error({"1/x+y", "--at", "0,2", "--along", "1,0"}), "domain");
+  EXPECT_EQ(error({"", "--at", "1"}), "syntax");
+}
+
+TEST(MathFloat, ShowsBitsAndErrors) {
+  const Json half = AskJson({"float", "0.1", "--as", "fp16"});
+  EXPECT_EQ(half["bits"], "0 01011 1001100110");
+  EXPECT_EQ(half["value"], "819/8192");
+  EXPECT_THAT(Ask({"float", "--table"}).out, HasSubstr("fp8_e4m3"));
+  EXPECT_EQ(Ask({"float", "0.1", "--as", "fp12"}).exit_code, 2);
+}
+
+TEST(MathPictures, AreWrittenWholeAndOnlyWhereThereIsOne) {
+  const std::string file = testing::TempDir() + "/picture.svg";
+  for (const std::vector<std::string>& question : {std::vector<std::string>{"walk", "law", "-n", "20"},
+                                                   {"walk", "arcsine", "-n", "20"},
+                                                   {"quadratic", "x^2+y^2"},
+                                                   {"harmonic", "9"}}) {
+    std::filesystem::remove(file);
+    std::vector<std::string> with = question;
+    with.insert(with.end(), {"--svg", file});
+    EXPECT_EQ(Ask(with).exit_code, 0);
+    EXPECT_THAT(ReadFile(file, 1 << 20), testing::EndsWith("</svg>\n"));
+  }
+  EXPECT_EQ(Ask({"walk", "ballot", "-a", "3", "-b", "2", "--svg", file}).exit_code, 2);
+}
+
+TEST(Math, HelpOfNestedCommandsNamesTheWholePath) {
+  EXPECT_THAT(Ask({"walk", "at", "--help"}).out, HasSubstr("Usage: tessera math walk at"));
+  EXPECT_THAT(Ask({"--help"}).out, HasSubstr("\n  quadratic "));
+  EXPECT_THAT(Ask({"frobnicate"}).err, HasSubstr("tessera math"));
+}
+
+}  // namespace
+}  // namespace tessera::cli
