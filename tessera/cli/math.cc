@@ -22,6 +22,7 @@ void AddMath(CLI::App& program, [[maybe_unused]] const Globals& globals) {
   AddQuadratic(*math, globals);
   AddGradient(*math, globals);
   AddFloat(*math, globals);
+  AddDemo(*math, globals);
 #else
   math->allow_extras();
   math->callback([] {

@@ -146,6 +146,15 @@ TEST(MathPictures, AreWrittenWholeAndOnlyWhereThereIsOne) {
   EXPECT_EQ(Ask({"walk", "ballot", "-a", "3", "-b", "2", "--svg", file}).exit_code, 2);
 }
 
+TEST(MathDemo, IsOnePageThatStandsAlone) {
+  const std::string file = testing::TempDir() + "/demo.html";
+  EXPECT_EQ(Ask({"demo", "-o", file}).exit_code, 0);
+  const std::string page = ReadFile(file, 1 << 22);
+  EXPECT_THAT(page, HasSubstr("0.34053732955099914282627318443"));
+  EXPECT_THAT(page, testing::Not(HasSubstr("src=")));
+  EXPECT_THAT(page, testing::EndsWith("</html>\n"));
+}
+
 TEST(Math, HelpOfNestedCommandsNamesTheWholePath) {
   EXPECT_THAT(Ask({"walk", "at", "--help"}).out, HasSubstr("Usage: tessera math walk at"));
   EXPECT_THAT(Ask({"--help"}).out, HasSubstr("\n  quadratic "));

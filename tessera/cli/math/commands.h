@@ -9,6 +9,7 @@ class App;
 
 namespace tessera::cli {
 
+void AddDemo(CLI::App& math, const Globals& globals);
 void AddFloat(CLI::App& math, const Globals& globals);
 void AddGradient(CLI::App& math, const Globals& globals);
 void AddHarmonic(CLI::App& math, const Globals& globals);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 
 #include "tessera/math/plot/figure.h"
 
@@ -60,6 +61,13 @@ std::string TickText(double value, bool logarithmic) {
   return fmt::format("{:g}", value);
 }
 
+// A name that pictures on one page do not share: FNV-1a of the title.
+std::string ClipName(std::string_view title) {
+  uint32_t hash = 2166136261u;
+  for (const char c : title) hash = (hash ^ static_cast<unsigned char>(c)) * 16777619u;
+  return fmt::format("in{:08x}", hash);
+}
+
 class Canvas {
  public:
   explicit Canvas(const Figure& figure) : figure_(figure), ranges_(RangesOf(figure)) {
@@ -79,9 +87,9 @@ class Canvas {
     Open();
     DrawAxes();
     out_ += fmt::format(
-        "<clipPath id='in'><rect x='{:.1f}' y='{:.1f}' width='{:.1f}' height='{:.1f}'/></clipPath>\n<g "
-        "clip-path='url(#in)'>\n",
-        kLeft, kTop, width_, height_);
+        "<clipPath id='{0}'><rect x='{1:.1f}' y='{2:.1f}' width='{3:.1f}' height='{4:.1f}'/></clipPath>\n<g "
+        "clip-path='url(#{0})'>\n",
+        ClipName(figure_.title), kLeft, kTop, width_, height_);
     for (const Contours& contours : figure_.contours) DrawContours(contours);
     for (const Bars& bars : figure_.bars) DrawBars(bars);
     for (const Shape& shape : figure_.shapes) DrawShape(shape);
