@@ -17,8 +17,8 @@
 #include "tessera/math/calculus/tape.h"
 #include "tessera/math/harmonic/harmonic.h"
 #include "tessera/math/number/digits.h"
+#include "tessera/math/numeric/lapack.h"
 #include "tessera/math/quadratic/dense.h"
-#include "tessera/math/quadratic/lapack.h"
 #include "tessera/math/quadratic/laplacian.h"
 #include "tessera/math/walk/law.h"
 #include "tessera/math/walk/line.h"
@@ -85,7 +85,7 @@ void Dense() {
   const Timing plain = Time("LAPACK's Cholesky alone, n = 4,000", 2, [&] {
     int info = 0;
     copy = p.a;
-    math::quadratic::FindLapack().dpotrf("L", &n, copy.data(), &n, &info);
+    math::numeric::FindLapack().dpotrf("L", &n, copy.data(), &n, &info);
   });
   std::vector<math::quadratic::DenseProblem> problems(2, p);  // each solution uses up its matrix
   const Timing ours = Time("kind and extremum with proof, n = 4,000", 2, [&] {

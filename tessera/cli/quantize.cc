@@ -4,9 +4,13 @@
 
 #include "tessera/cli/commands.h"
 #include "tessera/cli/progress.h"
+#include "tessera/cli/read_text.h"
 #include "tessera/cli/terminal.h"
 #include "tessera/core/error.h"
+#include "tessera/models/calibration.h"
+#include "tessera/models/load.h"
 #include "tessera/text/export_vocabulary.h"
+#include "tessera/text/tokenizer.h"
 #include "tessera/weights/locate.h"
 #include "tessera/weights/quantize_model.h"
 
@@ -14,8 +18,23 @@ namespace tessera::cli {
 namespace {
 
 struct Options {
-  std::string in, out, type;
+  std::string in, out, type, calibrate;
+  int64_t calibrate_tokens = 16384;
 };
+
+// What each layer is fed when the model reads the beginning of the text.
+std::map<std::string, weights::InputGram> Calibration(const Options& options, const Globals& globals) {
+  const auto checkpoint = weights::Checkpoint::Open(weights::Locate(options.in));
+  const auto tokenizer = text::Tokenizer::Load(checkpoint.path());
+  std::vector<int64_t> ids(tokenizer->prefix_ids().begin(), tokenizer->prefix_ids().end());
+  const std::vector<int32_t> encoded = tokenizer->Encode(ReadText(options.calibrate));
+  ids.insert(ids.end(), encoded.begin(), encoded.end());
+  ids.resize(std::min(ids.size(), static_cast<size_t>(options.calibrate_tokens)));
+  const auto model = models::LoadModel(checkpoint, {.weights = DType::kF32, .activations = DType::kF32});
+  ProgressBar bar(globals, ProgressBar::Unit::kItems);
+  return models::Calibrate(*model, ids,
+                           {.progress = [&](int64_t done, int64_t total) { bar.Update("calibrate", done, total); }});
+}
 
 // The height of the embedding.
 int64_t VocabularyRows(const weights::Checkpoint& checkpoint) {
@@ -49,11 +68,14 @@ void RunQuantize(const Options& options, const Globals& globals) {
   const auto start = std::chrono::steady_clock::now();
   std::string note;
   weights::QuantizeReport report;
+  std::map<std::string, weights::InputGram> calibration;
+  if (!options.calibrate.empty()) calibration = Calibration(options, globals);
   {
     ProgressBar bar(globals, ProgressBar::Unit::kItems);
     const weights::QuantizeModelOptions how = {
         .recipe = weights::RecipeFromName(options.type),
         .add_vocabulary = [&](const auto& checkpoint, auto& writer) { AddVocabulary(checkpoint, writer, note); },
+        .calibration = options.calibrate.empty() ? nullptr : &calibration,
         .on_progress = [&](int64_t done, int64_t total) { bar.Update("quantize", done, total); }};
     report = weights::QuantizeModel(weights::Locate(options.in), options.out, how);
   }
@@ -86,6 +108,13 @@ void AddQuantize(CLI::App& program, const Globals& globals) {
       ->required()
       ->type_name("TYPE")
       ->check(CLI::IsMember(weights::RecipeNames(), CLI::ignore_case));
+  command
+      ->add_option("--calibrate", options->calibrate,
+                   "A text: layers keep their results near on what they are fed when the model reads it")
+      ->type_name("FILE");
+  command->add_option("--calibrate-tokens", options->calibrate_tokens, "How much of the text is read")
+      ->check(CLI::Range(int64_t{2}, int64_t{1} << 24))
+      ->capture_default_str();
   command->callback([options, &globals] { RunQuantize(*options, globals); });
 }
 

@@ -126,9 +126,18 @@ std::string NameOf(const Checkpoint& checkpoint) {
   return fs::is_directory(path) ? path.filename().string() : path.stem().string();
 }
 
+// Calibrations are kept under GGUF's names, which both kinds of input have.
+std::map<std::string, const InputGram*> GramsByGgufName(const QuantizeModelOptions& options) {
+  std::map<std::string, const InputGram*> grams;
+  if (options.calibration == nullptr) return grams;
+  for (const auto& [name, gram] : *options.calibration) grams.emplace(NameToGguf(name), &gram);
+  return grams;
+}
+
 void WriteJobs(const std::vector<Job>& jobs, const QuantizeModelOptions& options, GgufWriter& writer,
                QuantizeReport& report) {
   int64_t total = 0, done = 0;
+  const auto grams = GramsByGgufName(options);
   for (const Job& job : jobs) total += job.shape.numel();
   for (const Job& job : jobs) {
     const auto advance = [&](int64_t values) {
@@ -137,7 +146,13 @@ void WriteJobs(const std::vector<Job>& jobs, const QuantizeModelOptions& options
     };
     const int64_t before = done;
     Tensor values = job.values();
-    if (job.from != job.to) values = Quantize(values, job.to, {.name = job.name, .on_values = advance});
+    const auto gram = grams.find(job.name);
+    if (gram != grams.end() && IsQuantized(job.to) && job.from != job.to) {
+      values = QuantizeCalibrated(values, job.to, *gram->second, job.name);
+      ++report.calibrated;
+    } else if (job.from != job.to) {
+      values = Quantize(values, job.to, {.name = job.name, .on_values = advance});
+    }
     if (job.permuted_heads > 0) values = RowsInPairs(values, job.permuted_heads);
     writer.Write(values);
     if (done == before) advance(job.shape.numel());  // copied as it was

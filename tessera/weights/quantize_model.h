@@ -14,6 +14,7 @@
 
 #include "tessera/weights/checkpoint.h"
 #include "tessera/weights/gguf_writer.h"
+#include "tessera/weights/quantize_calibrated.h"
 #include "tessera/weights/quantize_recipe.h"
 
 namespace tessera::weights {
@@ -23,6 +24,9 @@ struct QuantizeModelOptions {
   // Adds the tokenizer's keys (tokenizer.ggml.*) for an input that is not GGUF; text/gguf_vocabulary.h has one. Without
   // it the file has no tokenizer.
   std::function<void(const Checkpoint&, GgufWriter&)> add_vocabulary = {};
+  // What the layers are fed, by the checkpoint's names of their weights: a matrix that is in it and becomes a block
+  // format keeps its layer's results near (weights/quantize_calibrated.h). Empty: every tensor is rounded by itself.
+  const std::map<std::string, InputGram>* calibration = nullptr;
   // Called on the calling thread with the values done so far and those of the whole model.
   std::function<void(int64_t done, int64_t total)> on_progress = {};
 };
@@ -31,6 +35,7 @@ struct QuantizeReport {
   int64_t input_bytes = 0, output_bytes = 0;  // of the tensors
   int64_t values = 0;
   std::map<DType, int64_t> tensors_of_type;  // in the output
+  int64_t calibrated = 0;                    // tensors that were rounded with a calibration
   std::vector<std::string> notes;            // for the person
 };
 

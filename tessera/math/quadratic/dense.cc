@@ -6,7 +6,7 @@
 
 #include "tessera/core/thread_pool.h"
 #include "tessera/math/errors.h"
-#include "tessera/math/quadratic/lapack.h"
+#include "tessera/math/numeric/lapack.h"
 
 namespace tessera::math::quadratic {
 namespace {
@@ -146,7 +146,7 @@ Inertia InertiaOf(const std::vector<double>& a, size_t n, const std::vector<int>
 }
 
 std::optional<DenseSolution> TryDefinite(DenseProblem& p, Matrix& matrix, const Norms& norms, double sign) {
-  const Lapack& lapack = FindLapack();
+  const numeric::Lapack& lapack = numeric::FindLapack();
   const auto n = static_cast<double>(p.n);
   // Rump's bound (n + 1)u/(1 - (n + 1)u) · trace, and u ‖A‖ for entries that were rounded when they were read.
   const double shift = 1.01 * ((n + 2) * kUnit / (1 - (n + 2) * kUnit) * norms.trace + kUnit * norms.frobenius);
@@ -169,7 +169,7 @@ std::optional<DenseSolution> TryDefinite(DenseProblem& p, Matrix& matrix, const 
 }
 
 std::optional<DenseSolution> TryIndefinite(DenseProblem& p, Matrix& matrix, const Norms& norms) {
-  const Lapack& lapack = FindLapack();
+  const numeric::Lapack& lapack = numeric::FindLapack();
   const int size = static_cast<int>(p.n), one = 1;
   const double shift = 50 * std::sqrt(static_cast<double>(p.n)) * static_cast<double>(p.n) * kUnit * norms.frobenius;
   std::vector<int> pivots(static_cast<size_t>(p.n));

@@ -1,10 +1,10 @@
-#include "tessera/math/quadratic/lapack.h"
+#include "tessera/math/numeric/lapack.h"
 
 #include <dlfcn.h>
 
 #include "tessera/core/error.h"
 
-namespace tessera::math::quadratic {
+namespace tessera::math::numeric {
 namespace {
 
 template <typename Function>
@@ -19,10 +19,11 @@ Lapack Open() {
     library = dlopen(name, RTLD_NOW | RTLD_LOCAL);
     if (library != nullptr) break;
   }
-  Require(library != nullptr, "LAPACK: no library was found; install libopenblas0-pthread, or ask with --exact");
+  Require(library != nullptr, "LAPACK: no library was found; install libopenblas0-pthread");
   Lapack lapack;
   Find(library, "dpotrf_", lapack.dpotrf);
   Find(library, "dpotrs_", lapack.dpotrs);
+  Find(library, "dpotri_", lapack.dpotri);
   Find(library, "dsytrf_", lapack.dsytrf);
   Find(library, "dsytrs_", lapack.dsytrs);
   return lapack;
@@ -35,4 +36,4 @@ const Lapack& FindLapack() {
   return lapack;
 }
 
-}  // namespace tessera::math::quadratic
+}  // namespace tessera::math::numeric
