@@ -7,7 +7,7 @@ set -euo pipefail
 packages=(g++ cmake ninja-build make pkg-config ccache git
   libfmt-dev nlohmann-json3-dev libcli11-dev libhwy-dev libpcre2-dev libutf8proc-dev libedit-dev
   libflint-dev libflint-arb-dev libgmp-dev libopenblas0-pthread
-  libgtest-dev libgmock-dev python3 ca-certificates)
+  libpng-dev libjpeg62-turbo-dev libwebp-dev libgtest-dev libgmock-dev python3 ca-certificates)
 for extra in "$@"; do
   case "$extra" in
     fuzz) packages+=(clang libclang-rt-dev) ;;
