@@ -43,6 +43,19 @@ int64_t ConfigReader::Count(const char* key, int64_t otherwise) const {
   return value != nullptr && *value == 0 ? 0 : Size(key, otherwise);
 }
 
+std::vector<int64_t> ConfigReader::Counts(const char* key, const std::vector<int64_t>& otherwise) const {
+  const Json* value = Find(key);
+  if (value == nullptr) return otherwise;
+  Require(value->is_array(), "config: \"{}\" must be a list, got {}", key, Shown(*value));
+  std::vector<int64_t> counts;
+  for (const Json& entry : *value) {
+    Require(entry.is_number_integer() && entry >= 0 && entry <= kMaxSize,
+            "config: \"{}\" must be whole numbers from 0 to {}, got {}", key, kMaxSize, Shown(*value));
+    counts.push_back(entry.get<int64_t>());
+  }
+  return counts;
+}
+
 double ConfigReader::Positive(const char* key, double otherwise) const {
   const Json* value = Find(key);
   if (value == nullptr) return otherwise;
@@ -75,6 +88,20 @@ std::vector<std::string> ConfigReader::Texts(const char* key) const {
     texts.push_back(entry.get<std::string>());
   }
   return texts;
+}
+
+std::vector<double> ConfigReader::Numbers(const char* key, const std::vector<double>& otherwise) const {
+  const Json* value = Find(key);
+  if (value == nullptr) return otherwise;
+  Require(value->is_array() && value->size() == otherwise.size(), "config: \"{}\" must be {} numbers, got {}", key,
+          otherwise.size(), Shown(*value));
+  std::vector<double> numbers;
+  for (const Json& entry : *value) {
+    Require(entry.is_number() && std::isfinite(entry.get<double>()), "config: \"{}\" must be finite numbers, got {}",
+            key, Shown(*value));
+    numbers.push_back(entry.get<double>());
+  }
+  return numbers;
 }
 
 std::vector<int64_t> ConfigReader::Ids(const char* key, int64_t vocab) const {

@@ -13,6 +13,11 @@ constexpr int64_t kMaxLayers = 4096;
 
 }  // namespace
 
+const Json& ModelSource::NoConfig() {
+  static const Json kNone = Json::object();
+  return kNone;
+}
+
 DecoderConfig ReadDecoderConfig(const ModelSource& source) {
   const ConfigReader reader(source.config);
   DecoderConfig c;

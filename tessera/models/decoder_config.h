@@ -16,6 +16,9 @@ struct ModelSource {
   const Json& config;
   const Json& generation_config;
   nn::Parameters::Find find;  // find(name): the tensor, or an undefined one
+  const Json& preprocessor_config = NoConfig();
+
+  static const Json& NoConfig();  // an empty object
 };
 
 struct DecoderConfig {

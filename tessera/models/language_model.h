@@ -41,6 +41,8 @@ struct ModelSummary {
 // Called with the output [T, C] of each decoder layer, in order, before the final norm.
 using LayerObserver = std::function<void(int64_t layer, const Tensor& output)>;
 
+class VisionEncoder;
+
 class LanguageModel {
  public:
   virtual ~LanguageModel() = default;
@@ -53,6 +55,9 @@ class LanguageModel {
   virtual Tensor Hidden(const Tensor& x, const nn::Context& context, const LayerObserver& observer = {}) const = 0;
   // The scores of the next token for each row: hidden [M, C] -> [M, V], f32 whatever the activations are.
   virtual Tensor Logits(const Tensor& hidden) const = 0;
+
+  // The part that sees pictures (models/vision.h); null for models of text alone.
+  virtual const VisionEncoder* vision() const { return nullptr; }
 
   // The weights under the checkpoint's own names; a trainer replaces their values here.
   virtual nn::Parameters& parameters() = 0;

@@ -6,6 +6,8 @@
 #include "tessera/models/deepseek.h"
 #include "tessera/models/llama.h"
 #include "tessera/models/qwen2.h"
+#include "tessera/models/qwen2_5_vl.h"
+#include "tessera/models/qwen2_vl.h"
 #include "tessera/weights/checkpoint.h"
 
 namespace tessera::models {
@@ -14,6 +16,7 @@ namespace {
 struct Family {
   std::string_view model_type;
   std::unique_ptr<LanguageModel> (*load)(const ModelSource& source, const nn::LoadOptions& options);
+  std::unique_ptr<VisionProcessor> (*pictures)(const ModelSource& source) = nullptr;  // null: it sees none
 };
 
 constexpr Family kFamilies[] = {
@@ -21,7 +24,24 @@ constexpr Family kFamilies[] = {
     {"deepseek_v3", LoadDeepseek},
     {"llama", LoadLlama},
     {"qwen2", LoadQwen2},
+    {"qwen2_vl", LoadQwen2Vl, Qwen2VlPictures},
+    {"qwen2_5_vl", LoadQwen2_5Vl, Qwen2_5VlPictures},
 };
+
+ModelSource SourceOf(const weights::Checkpoint& checkpoint) {
+  return {.config = checkpoint.config(),
+          .generation_config = checkpoint.generation_config(),
+          .find = [&](const std::string& name) { return checkpoint.Find(name); },
+          .preprocessor_config = checkpoint.preprocessor_config()};
+}
+
+const Family& FamilyOf(const weights::Checkpoint& checkpoint) {
+  const std::string type = ConfigReader(checkpoint.config()).Text("model_type", "");
+  Require(!type.empty(), "config.json is missing or says no \"model_type\"; it belongs beside the weights");
+  for (const Family& family : kFamilies)
+    if (family.model_type == type) return family;
+  Fail("models of type \"{}\" are not supported; supported are {}", type, fmt::join(Families(), ", "));
+}
 
 }  // namespace
 
@@ -33,19 +53,16 @@ std::vector<std::string> Families() {
 
 std::unique_ptr<LanguageModel> LoadModel(const weights::Checkpoint& checkpoint, const LoadOptions& options) {
   return WithContext(checkpoint.path().string(), [&] {
-    const std::string type = ConfigReader(checkpoint.config()).Text("model_type", "");
-    Require(!type.empty(), "config.json is missing or says no \"model_type\"; it belongs beside the weights");
-    const ModelSource source{.config = checkpoint.config(),
-                             .generation_config = checkpoint.generation_config(),
-                             .find = [&](const std::string& name) { return checkpoint.Find(name); }};
-    for (const Family& family : kFamilies) {
-      if (family.model_type == type) {
-        auto model = family.load(source, options);
-        checkpoint.RequireIntact();
-        return model;
-      }
-    }
-    Fail("models of type \"{}\" are not supported; supported are {}", type, fmt::join(Families(), ", "));
+    auto model = FamilyOf(checkpoint).load(SourceOf(checkpoint), options);
+    checkpoint.RequireIntact();
+    return model;
+  });
+}
+
+std::unique_ptr<VisionProcessor> LoadVisionProcessor(const weights::Checkpoint& checkpoint) {
+  return WithContext(checkpoint.path().string(), [&]() -> std::unique_ptr<VisionProcessor> {
+    const Family& family = FamilyOf(checkpoint);
+    return family.pictures != nullptr ? family.pictures(SourceOf(checkpoint)) : nullptr;
   });
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "tessera/models/language_model.h"
+#include "tessera/models/vision.h"
 #include "tessera/nn/parameters.h"
 
 namespace tessera::weights {
@@ -20,6 +21,10 @@ using nn::LoadOptions;
 // Throws Error for an unknown family (naming those it knows), for a config that lacks a key or contradicts itself, and
 // for a missing or wrongly shaped tensor.
 std::unique_ptr<LanguageModel> LoadModel(const weights::Checkpoint& checkpoint, const LoadOptions& options = {});
+
+// How a checkpoint's model takes pictures, from its configs alone; null for models of text. Throws Error as LoadModel
+// does.
+std::unique_ptr<VisionProcessor> LoadVisionProcessor(const weights::Checkpoint& checkpoint);
 
 // The model_types that LoadModel knows.
 std::vector<std::string> Families();

@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <cstring>
+#include <numeric>
 
+#include "tessera/models/place_vision.h"
 #include "tessera/ops/cross_entropy.h"
 #include "tessera/ops/differentiable.h"
 
@@ -31,8 +33,27 @@ struct RaggedRows {
   std::vector<int64_t> places;  // b · T + t of each row
   Tensor ids;                   // i64 [rows]
   nn::Context context;
-  Tensor labels;  // i64 [rows], or undefined
+  Tensor labels;                                // i64 [rows], or undefined
+  std::vector<std::vector<int64_t>> sequences;  // the ids again, by sequence
 };
+
+// position_ids of the kept rows: i64 [rows] or [3, rows].
+Tensor GivenPositions(const PaddedBatch& batch, const std::vector<int64_t>& places) {
+  const Shape& shape = batch.input_ids.shape();
+  const bool three = batch.position_ids.rank() == 3;
+  const std::vector<int64_t> given =
+      Integers(batch.position_ids, "position_ids", three ? Shape{3, shape[0], shape[1]} : shape);
+  const int64_t axes = three ? 3 : 1, rows = std::ssize(places);
+  std::vector<int64_t> positions;
+  for (int64_t axis = 0; axis < axes; ++axis) {
+    for (const int64_t place : places) {
+      positions.push_back(given[static_cast<size_t>(axis * shape.numel() + place)]);
+      Require(positions.back() >= 0 && positions.back() < (int64_t{1} << 31),
+              "input: position {} at [{}, {}] is out of range", positions.back(), place / shape[1], place % shape[1]);
+    }
+  }
+  return Tensor::From<int64_t>(positions, three ? Shape{3, rows} : Shape{rows});
+}
 
 std::vector<int64_t> ShiftedLabels(const PaddedBatch& batch, const std::vector<int64_t>& places, int64_t vocab) {
   const std::vector<int64_t> labels = Integers(batch.labels, "labels", batch.input_ids.shape());
@@ -60,34 +81,59 @@ RaggedRows Unpad(const PaddedBatch& batch, int64_t vocab) {
   const std::vector<int64_t> ids = Integers(batch.input_ids, "input_ids", shape);
   const std::vector<int64_t> mask = batch.attention_mask ? Integers(batch.attention_mask, "attention_mask", shape)
                                                          : std::vector<int64_t>(ids.size(), 1);
-  std::vector<int64_t> given;
-  if (batch.position_ids) given = Integers(batch.position_ids, "position_ids", shape);
-  RaggedRows rows{.shape = shape, .places = {}, .ids = {}, .context = {}, .labels = {}};
+  RaggedRows rows{.shape = shape};
   std::vector<int64_t> row_ids, positions;
   for (int64_t b = 0; b < shape[0]; ++b) {
     int64_t length = 0;
+    std::vector<int64_t>& sequence = rows.sequences.emplace_back();
     for (int64_t t = 0; t < shape[1]; ++t) {
       const int64_t place = b * shape[1] + t;
       const auto i = static_cast<size_t>(place);
       if (mask[i] == 0) continue;
       Require(ids[i] >= 0 && ids[i] < vocab, "input: id {} at [{}, {}] is outside the model's vocabulary of {}", ids[i],
               b, t, vocab);
-      const int64_t position = given.empty() ? length : given[i];
-      Require(position >= 0 && position < (int64_t{1} << 31), "input: position {} at [{}, {}] is out of range",
-              position, b, t);
       rows.places.push_back(place);
       row_ids.push_back(ids[i]);
-      positions.push_back(position);
-      ++length;
+      sequence.push_back(ids[i]);
+      positions.push_back(length++);
     }
     rows.context.pattern.sequences.push_back({.query_count = length, .key_count = length});
   }
   Require(!row_ids.empty(), "input: \"attention_mask\" hides every token");
   const Shape flat{std::ssize(row_ids)};
   rows.ids = Tensor::From<int64_t>(row_ids, flat);
-  rows.context.positions = Tensor::From<int64_t>(positions, flat);
+  rows.context.positions =
+      batch.position_ids ? GivenPositions(batch, rows.places) : Tensor::From<int64_t>(positions, flat);
   if (batch.labels) rows.labels = Tensor::From<int64_t>(ShiftedLabels(batch, rows.places, vocab), flat);
   return rows;
+}
+
+// What pictures change: the rows that stand for them, and the positions of all.
+struct Seen {
+  std::vector<int64_t> rows;  // of the features, in the order of the inputs
+  Tensor positions;           // i64 [3, rows]
+};
+
+Seen Look(const RaggedRows& rows, std::span<const VisionInput> inputs, const VisionEncoder& encoder) {
+  const auto places = FindPlaces(rows.sequences, inputs, encoder);
+  const int64_t count = rows.ids.numel();
+  std::vector<std::vector<int64_t>> of_input(inputs.size());
+  Seen seen{.positions = Tensor::Empty({3, count}, DType::kI64)};
+  int64_t begin = 0;
+  for (size_t i = 0; i < places.size(); ++i) {
+    const int64_t length = std::ssize(rows.sequences[i]);
+    const Tensor own = encoder.Positions(length, places[i], inputs);
+    for (int64_t axis = 0; axis < 3; ++axis)
+      std::ranges::copy(own.data<int64_t>().subspan(static_cast<size_t>(axis * length), static_cast<size_t>(length)),
+                        seen.positions.mutable_data<int64_t>().begin() + axis * count + begin);
+    for (const VisionPlace& place : places[i]) {
+      of_input[place.input].resize(static_cast<size_t>(place.count));
+      std::iota(of_input[place.input].begin(), of_input[place.input].end(), begin + place.begin);
+    }
+    begin += length;
+  }
+  for (const auto& own : of_input) seen.rows.insert(seen.rows.end(), own.begin(), own.end());
+  return seen;
 }
 
 // rows [M, C] -> f32 [B, T, C] with zeros where no row is.
@@ -108,10 +154,27 @@ struct Pass {
   Tensor loss;  // a scalar with its lineage, or undefined
 };
 
+// Replaces the rows of x that stand for pictures, and writes what the encoder made.
+Tensor WithVision(const LanguageModel& model, const PaddedBatch& batch, const Tensor& x, RaggedRows& rows,
+                  NamedTensors& results) {
+  Require(model.vision() != nullptr, "input: there are pictures, but models of type \"{}\" see none",
+          model.summary().family);
+  const Seen seen = Look(rows, batch.vision, *model.vision());
+  if (!batch.position_ids) rows.context.positions = seen.positions;
+  const auto keep = [&](const std::string& name, const Tensor& output) {
+    results.emplace_back(name, ops::Detach(output).Contiguous().To(DType::kF32));
+  };
+  const Tensor features = model.vision()->Encode(
+      batch.vision, [&](const std::string& name, const Tensor& output) { keep("vision." + name, output); });
+  keep("vision_embeds", features);
+  return PlaceFeatures(x, features, seen.rows);
+}
+
 Pass Run(const LanguageModel& model, const PaddedBatch& batch) {
-  const RaggedRows rows = Unpad(batch, model.summary().vocab);
+  RaggedRows rows = Unpad(batch, model.summary().vocab);
   Pass pass;
-  const Tensor x = model.Embed(rows.ids);
+  Tensor x = model.Embed(rows.ids);
+  if (!batch.vision.empty()) x = WithVision(model, batch, x, rows, pass.results);
   pass.results.emplace_back("hidden.embed", Spread(x, rows));
   const Tensor hidden = model.Hidden(x, rows.context, [&](int64_t layer, const Tensor& output) {
     pass.results.emplace_back(fmt::format("hidden.layer{}", layer), Spread(output, rows));
@@ -129,14 +192,7 @@ Pass Run(const LanguageModel& model, const PaddedBatch& batch) {
 }  // namespace
 
 std::vector<std::vector<int64_t>> Sequences(const PaddedBatch& batch, int64_t vocab) {
-  const RaggedRows rows = Unpad(batch, vocab);
-  std::vector<std::vector<int64_t>> sequences;
-  auto next = rows.ids.data<int64_t>().begin();
-  for (const kernels::AttentionSequence& sequence : rows.context.pattern.sequences) {
-    sequences.emplace_back(next, next + sequence.query_count);
-    next += sequence.query_count;
-  }
-  return sequences;
+  return Unpad(batch, vocab).sequences;
 }
 
 NamedTensors RunForward(const LanguageModel& model, const PaddedBatch& batch) { return Run(model, batch).results; }

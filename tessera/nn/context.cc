@@ -17,9 +17,10 @@ Context PlainContext(std::span<const int64_t> lengths) {
 }
 
 void CheckContext(const Context& context, int64_t rows, int64_t layers) {
-  Require(context.positions.defined() && context.positions.dtype() == DType::kI64 &&
-              context.positions.shape() == Shape{rows},
-          "context: positions must be i64 [{}], one a row", rows);
+  const Tensor& positions = context.positions;
+  Require(positions.defined() && positions.dtype() == DType::kI64 &&
+              (positions.shape() == Shape{rows} || positions.shape() == Shape{3, rows}),
+          "context: positions must be i64 [{}], one a row, or i64 [3, {}]", rows, rows);
   Require(context.pattern.query_rows() == rows, "context: the pattern has {} query rows but there are {} rows",
           context.pattern.query_rows(), rows);
   for (const int64_t position : context.positions.data<int64_t>())

@@ -25,7 +25,8 @@ struct KvView {
 };
 
 struct Context {
-  Tensor positions;                   // i64 [T], each >= 0: the angle that rotary embedding turns by
+  Tensor positions;                   // i64 [T], each >= 0: the angle that rotary embedding turns by; or i64 [3, T],
+                                      // three for each row (time, height, width), for models that see pictures
   kernels::AttentionPattern pattern;  // pattern.query_rows() == T
   std::optional<KvView> cache;        // none: keys are the rows of this pass themselves
 };

@@ -36,6 +36,21 @@ std::vector<double> Factors(const Json* value, const char* key, int64_t count) {
   return factors;
 }
 
+// Three counts of pairs, or nothing.
+std::vector<int64_t> Sections(const Json* value, int64_t pairs) {
+  if (value == nullptr) return {};
+  std::vector<int64_t> sections;
+  int64_t sum = 0;
+  for (const Json& entry : *value) {
+    const bool sane = entry.is_number_integer() && entry >= 0 && entry <= pairs;
+    sections.push_back(sane ? entry.get<int64_t>() : -1);
+    sum += sections.back();
+  }
+  Require(value->is_array() && sections.size() == 3 && std::ranges::min(sections) >= 0 && sum == pairs,
+          "config: rope's mrope_section must be three counts that add up to {} pairs, got {}", pairs, JsonText(*value));
+  return sections;
+}
+
 RopeType ReadType(const Json& rope) {
   const Json* type = Member(rope, rope, "rope_type");
   if (type == nullptr) type = Member(rope, rope, "type");
@@ -132,6 +147,7 @@ RopeConfig ReadRopeConfig(const Json& config, int64_t head_dim) {
     c.short_factor = Factors(Member(*rope, kNone, "short_factor"), "short_factor", c.rotary_dim / 2);
     c.long_factor = Factors(Member(*rope, kNone, "long_factor"), "long_factor", c.rotary_dim / 2);
   }
+  c.sections = Sections(Member(*rope, kNone, "mrope_section"), c.rotary_dim / 2);
   if (c.type == RopeType::kFactors) c.factors = Factors(Member(*rope, kNone, "factors"), "factors", c.rotary_dim / 2);
   return c;
 }

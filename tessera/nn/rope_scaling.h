@@ -18,6 +18,9 @@
 //   longrope   θ_i / short_factor_i while n <= original, else θ_i / long_factor_i; attention factor
 //              sqrt(1 + ln(factor) / ln(original))                                         (Ding et al. 2024)
 //   factors    θ_i / factors_i: what a GGUF file holds of llama3
+//
+// Where a token has three positions p_0, p_1, p_2 (time, height, width), `sections` s_0, s_1, s_2 parts the pairs among
+// them: the first s_0 pairs turn by p_0, the next s_1 by p_1, the last by p_2            (Wang et al. 2024, M-RoPE)
 
 #include <cstdint>
 #include <optional>
@@ -45,6 +48,7 @@ struct RopeConfig {
   std::optional<double> mscale, mscale_all_dim;   // yarn of DeepSeek
   std::vector<double> short_factor, long_factor;  // longrope: d/2 each
   std::vector<double> factors;                    // factors: d/2
+  std::vector<int64_t> sections;                  // empty, or three that add up to d/2
 };
 
 // From a model's config.json, in the style of transformers 5 (`rope_parameters`) or before (`rope_theta` and

@@ -19,7 +19,8 @@ class Rope {
   Rope(RopeConfig config, ops::RotaryLayout layout) : config_(std::move(config)), layout_(layout) {}
 
   // cos(p · θ_i) and sin(p · θ_i) for each row's position p. A rule that looks at the length (dynamic, longrope) sees
-  // each sequence's own: its greatest position plus one.
+  // each sequence's own: its greatest position plus one. With positions [3, T] each pair turns by that of its section.
+  // Throws Error for such positions if the config has no sections.
   RotaryTables Tables(const Context& context) const;
 
   // x [T, H, D]: the first R of each head's D values turned.

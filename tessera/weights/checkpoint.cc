@@ -13,7 +13,7 @@ namespace fs = std::filesystem;
 
 struct Checkpoint::State {
   fs::path path;
-  Json config = Json::object(), generation_config = Json::object();
+  Json config = Json::object(), generation_config = Json::object(), preprocessor_config = Json::object();
   std::unique_ptr<GgufFile> gguf;
   std::vector<SafetensorsFile> shards;
   std::vector<TensorInfo> tensors;
@@ -164,6 +164,7 @@ void OpenDirectory(const fs::path& directory, State& state) {
   state.path = directory;
   state.config = ReadConfig(directory);
   state.generation_config = ReadIfThere(directory / "generation_config.json");
+  state.preprocessor_config = ReadIfThere(directory / "preprocessor_config.json");
 }
 
 bool IsGguf(const fs::path& path) {
@@ -185,6 +186,7 @@ Checkpoint Checkpoint::Open(const fs::path& path) {
     state->path = path;
     state->config = ReadConfig(path.parent_path());
     state->generation_config = ReadIfThere(path.parent_path() / "generation_config.json");
+    state->preprocessor_config = ReadIfThere(path.parent_path() / "preprocessor_config.json");
   }
   return Checkpoint(std::move(state));
 }
@@ -206,6 +208,7 @@ std::string_view Checkpoint::format() const { return state_->gguf != nullptr ? "
 const GgufFile* Checkpoint::gguf() const { return state_->gguf.get(); }
 const Json& Checkpoint::config() const { return state_->config; }
 const Json& Checkpoint::generation_config() const { return state_->generation_config; }
+const Json& Checkpoint::preprocessor_config() const { return state_->preprocessor_config; }
 const std::vector<TensorInfo>& Checkpoint::tensors() const { return state_->tensors; }
 bool Checkpoint::Has(const std::string& name) const { return state_->places.contains(name); }
 

@@ -49,6 +49,8 @@ class Checkpoint {
   const Json& config() const;
   // generation_config.json as it stands; for GGUF the token ids of the metadata; an empty object if there is none.
   const Json& generation_config() const;
+  // preprocessor_config.json as it stands: how pictures are prepared; an empty object if there is none.
+  const Json& preprocessor_config() const;
 
   // All tensors, by the file's order. `begin` counts in the tensor's own file.
   const std::vector<TensorInfo>& tensors() const;

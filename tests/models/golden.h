@@ -14,20 +14,22 @@
 namespace tessera::models {
 
 struct Golden {
+  std::string name;
   weights::Checkpoint checkpoint;
   weights::SafetensorsFile expected;
 
-  explicit Golden(const std::string& name)
-      : checkpoint(weights::Checkpoint::Open(Folder(name))),
-        expected(weights::SafetensorsFile::Open(Folder(name) + "/golden.safetensors")) {}
+  explicit Golden(const std::string& folder)
+      : name(folder),
+        checkpoint(weights::Checkpoint::Open(Folder(folder))),
+        expected(weights::SafetensorsFile::Open(Folder(folder) + "/golden.safetensors")) {}
 
-  static std::string Folder(const std::string& name) { return std::string(TESSERA_TEST_DATA) + "/" + name; }
+  static std::string Folder(const std::string& folder) { return std::string(TESSERA_TEST_DATA) + "/" + folder; }
 
   // The goldens are computed in f32 on the weights as stored, so x keeps its bits unless a test says otherwise.
   std::unique_ptr<LanguageModel> Load(const LoadOptions& options = {.precision = ops::LinearPrecision::kExact}) const {
     return LoadModel(checkpoint, options);
   }
-  Tensor operator[](const std::string& name) const { return expected.Get(name); }
+  Tensor operator[](const std::string& tensor) const { return expected.Get(tensor); }
 };
 
 // The greatest |a - b|; a NaN counts as infinitely far.

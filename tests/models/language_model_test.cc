@@ -66,7 +66,7 @@ TEST_P(EveryFamily, ContextsThatDoNotFitAreRefused) {
 
 INSTANTIATE_TEST_SUITE_P(Cases, EveryFamily,
                          testing::Values("llama_llama3rope_bf16_sharded", "qwen2_base_bf16", "moonlight_moe_fp32",
-                                         "deepseek_groups_qlora_bf16_sharded"),
+                                         "deepseek_groups_qlora_bf16_sharded", "qwen2vl_fp32", "qwen25vl_bf16"),
                          [](const auto& test) { return std::string(test.param); });
 
 TEST(Perplexity, EveryTokenIsScoredOnceWhateverTheWindow) {

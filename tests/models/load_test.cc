@@ -104,7 +104,9 @@ TEST(LoadModel, SummarySaysWhatInferenceNeeds) {
   EXPECT_EQ(sliding->summary().kv[1].window, 5);
 }
 
-TEST(LoadModel, FamiliesAreListed) { EXPECT_THAT(Families(), testing::IsSupersetOf({"llama", "qwen2"})); }
+TEST(LoadModel, FamiliesAreListed) {
+  EXPECT_THAT(Families(), testing::IsSupersetOf({"llama", "qwen2", "qwen2_vl", "qwen2_5_vl"}));
+}
 
 TEST(ConfigReader, IdsMayBeANumberAListOrNothing) {
   const Json config = ParseJson(R"({"one": 2, "many": [2, 5, -1, 900], "none": null, "odd": "x"})", "c");

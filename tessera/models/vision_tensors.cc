@@ -1,0 +1,68 @@
+#include "tessera/models/vision_tensors.h"
+
+#include <string_view>
+
+#include "tessera/core/checked.h"
+
+namespace tessera::models {
+namespace {
+
+struct Names {
+  std::string_view patches, grids;
+};
+
+std::vector<image::PatchGrid> Grids(const Tensor& tensor, std::string_view name) {
+  const bool whole = tensor.dtype() == DType::kI64 || tensor.dtype() == DType::kI32;
+  Require(whole && tensor.rank() == 2 && tensor.dim(1) == 3, "input: \"{}\" must be i64 [N, 3], it is {} {}", name,
+          Name(tensor.dtype()), tensor.shape());
+  const Tensor values = tensor.Contiguous().To(DType::kI64);
+  const auto v = values.data<int64_t>();
+  std::vector<image::PatchGrid> grids;
+  for (size_t i = 0; i < v.size(); i += 3) grids.push_back({v[i], v[i + 1], v[i + 2]});
+  return grids;
+}
+
+void Split(const Tensor& patches, const Tensor& grids, const Names& names, VisionKind kind,
+           const VisionProcessor& processor, std::vector<VisionInput>& inputs) {
+  Require(patches.defined() == grids.defined(), "input: \"{}\" and \"{}\" belong together; one is missing",
+          names.patches, names.grids);
+  if (!patches) return;
+  Require(patches.rank() == 2 && patches.dim(1) == processor.patch_width() && Info(patches.dtype()).is_float,
+          "input: \"{}\" must be f32 [patches, {}], it is {} {}", names.patches, processor.patch_width(),
+          Name(patches.dtype()), patches.shape());
+  const Tensor rows = patches.Contiguous().To(DType::kF32);
+  int64_t begin = 0;
+  for (const image::PatchGrid& grid : Grids(grids, names.grids)) {
+    processor.Tokens(grid);  // its own check
+    const int64_t end = begin + grid.patches();
+    Require(end <= rows.dim(0), "input: \"{}\" has {} rows, fewer than \"{}\" says", names.patches, rows.dim(0),
+            names.grids);
+    inputs.push_back({.patches = rows.Slice(0, begin, end), .grid = grid, .kind = kind});
+    begin = end;
+  }
+  Require(begin == rows.dim(0), "input: \"{}\" has {} rows, but \"{}\" says {}", names.patches, rows.dim(0),
+          names.grids, begin);
+}
+
+}  // namespace
+
+std::vector<VisionInput> SplitVision(const VisionTensors& t, const VisionProcessor& processor) {
+  std::vector<VisionInput> inputs;
+  Split(t.pixel_values, t.image_grid_thw, {"pixel_values", "image_grid_thw"}, VisionKind::kImage, processor, inputs);
+  const size_t images = inputs.size();
+  Split(t.pixel_values_videos, t.video_grid_thw, {"pixel_values_videos", "video_grid_thw"}, VisionKind::kVideo,
+        processor, inputs);
+  if (!t.second_per_grid_ts) return inputs;
+  const int64_t videos = std::ssize(inputs) - static_cast<int64_t>(images);
+  Require(Info(t.second_per_grid_ts.dtype()).is_float && t.second_per_grid_ts.shape() == Shape{videos},
+          "input: \"second_per_grid_ts\" must be f32 [{}], one a video", videos);
+  const Tensor seconds = t.second_per_grid_ts.Contiguous().To(DType::kF32);
+  for (size_t i = images; i < inputs.size(); ++i) {
+    const float value = seconds.data<float>()[i - images];
+    Require(value >= 0 && value < 1e6f, "input: \"second_per_grid_ts\" of video {} is {}", i - images, value);
+    inputs[i].seconds_per_step = value;
+  }
+  return inputs;
+}
+
+}  // namespace tessera::models
