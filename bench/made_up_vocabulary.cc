@@ -13,10 +13,13 @@ std::string Byte(int64_t value) { return text::PieceOfBytes(std::string(1, stati
 
 }  // namespace
 
-text::GgufVocabulary MadeUpVocabulary(int64_t size, int64_t bos, int64_t eos) {
+text::GgufVocabulary MadeUpVocabulary(int64_t size, const SpecialPieces& special) {
+  const auto& [bos, eos, others] = special;
   Require(size >= 512 && size <= int64_t{1} << 24, "a made-up vocabulary has 512 to 2^24 pieces, not {}", size);
   Require(bos >= 0 && bos < size && eos >= 0 && eos < size, "bos {} or eos {} is outside the vocabulary of {} pieces",
           bos, eos, size);
+  for (const auto& [id, piece] : others)
+    Require(id >= 0 && id < size, "the id {} of {} is outside the vocabulary of {} pieces", id, piece, size);
   text::GgufVocabulary out;
   out.model = "gpt2";
   out.pre = "gpt-2";
@@ -27,6 +30,11 @@ text::GgufVocabulary MadeUpVocabulary(int64_t size, int64_t bos, int64_t eos) {
     const auto n = std::ssize(ordinary);
     if (id == bos || id == eos) {
       out.tokens.emplace_back(id == eos ? "<|eos|>" : "<|bos|>");
+      out.types.push_back(kControl);
+      continue;
+    }
+    if (const auto other = others.find(id); other != others.end()) {
+      out.tokens.push_back(other->second);
       out.types.push_back(kControl);
       continue;
     }

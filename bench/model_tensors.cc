@@ -39,7 +39,7 @@ void AddAttention(Scope layer, const Json& c) {
   const int64_t hidden = Size(c, "hidden_size"), heads = Size(c, "num_attention_heads");
   const int64_t kv_heads = c.contains("num_key_value_heads") ? Size(c, "num_key_value_heads") : heads;
   const int64_t size = weights::HeadSize(c);
-  const bool biases = c["model_type"] == "qwen2" || Flag(c, "attention_bias");
+  const bool biases = c["model_type"].get<std::string>().starts_with("qwen2") || Flag(c, "attention_bias");
   layer.Norm("attn_norm", hidden);
   for (const auto& [name, rows] : {std::pair("attn_q", heads * size), std::pair("attn_k", kv_heads * size),
                                    std::pair("attn_v", kv_heads * size)}) {
@@ -85,12 +85,49 @@ void AddExperts(Scope layer, const Json& c) {
   AddMlp(layer, c, "_shexp", ffn * Size(c, "n_shared_experts"));
 }
 
+// The towers of Qwen2-VL (LayerNorm, two-layer MLP) and Qwen2.5-VL (RMSNorm, gated MLP).
+void AddVisionTower(std::vector<ModelTensor>& tensors, const Json& config) {
+  Require(config.contains("vision_config"), "config: \"vision_config\" is missing");
+  const Json& c = config["vision_config"];
+  const bool gated = config["model_type"] == "qwen2_5_vl";
+  const int64_t width = Size(c, gated ? "hidden_size" : "embed_dim"), merge = Size(c, "spatial_merge_size");
+  const int64_t ffn = gated ? Size(c, "intermediate_size") : width * Size(c, "mlp_ratio");
+  const int64_t patch = Size(c, "patch_size"), frames = Size(c, "temporal_patch_size");
+  const auto linear = [](Scope& s, const std::string& name, int64_t out, int64_t in) {
+    s.Matrix(name, {out, in});
+    s.Bias(name, out);
+  };
+  const auto norm = [&](Scope& s, const std::string& name) {
+    s.Norm(name, width);
+    if (!gated) s.Bias(name, width);
+  };
+  Scope tower(tensors, "visual.");
+  tower.Add("patch_embed.proj.weight", {width, 3, frames, patch, patch}, 0,
+            1 / std::sqrt(static_cast<float>(3 * frames * patch * patch)));
+  for (int64_t i = 0; i < Size(c, "depth"); ++i) {
+    Scope block(tensors, fmt::format("visual.blocks.{}.", i));
+    norm(block, "norm1");
+    linear(block, "attn.qkv", 3 * width, width);
+    linear(block, "attn.proj", width, width);
+    norm(block, "norm2");
+    linear(block, gated ? "mlp.gate_proj" : "mlp.fc1", ffn, width);
+    if (gated) linear(block, "mlp.up_proj", ffn, width);
+    linear(block, gated ? "mlp.down_proj" : "mlp.fc2", width, ffn);
+  }
+  Scope merger(tensors, "visual.merger.");
+  norm(merger, "ln_q");
+  linear(merger, "mlp.0", width * merge * merge, width * merge * merge);
+  linear(merger, "mlp.2", Size(config, "hidden_size"), width * merge * merge);
+}
+
 }  // namespace
 
 std::vector<ModelTensor> TensorsOf(const Json& config) {
   const std::string type = config.value("model_type", "");
-  Require(type == "llama" || type == "qwen2" || type == "deepseek_v3",
-          "config: models of type \"{}\" cannot be made up; llama, qwen2 and deepseek_v3 can", type);
+  const bool seeing = type == "qwen2_vl" || type == "qwen2_5_vl";
+  Require(type == "llama" || type == "qwen2" || type == "deepseek_v3" || seeing,
+          "config: models of type \"{}\" cannot be made up; llama, qwen2, qwen2_vl, qwen2_5_vl and deepseek_v3 can",
+          type);
   const int64_t hidden = Size(config, "hidden_size"), vocab = Size(config, "vocab_size");
   const int64_t dense = type == "deepseek_v3" ? config.value("first_k_dense_replace", int64_t{0}) : INT64_MAX;
   std::vector<ModelTensor> tensors;
@@ -104,6 +141,7 @@ std::vector<ModelTensor> TensorsOf(const Json& config) {
   }
   model.Norm("output_norm", hidden);
   if (!Flag(config, "tie_word_embeddings")) model.Add("output.weight", {vocab, hidden}, 0, 0.02f);
+  if (seeing) AddVisionTower(tensors, config);
   return tensors;
 }
 

@@ -43,13 +43,20 @@ void MakeAll(const std::vector<Job>& jobs, const RandomModelOptions& options,
   }
 }
 
+bool IsVision(const ModelTensor& tensor) { return tensor.name.starts_with("visual."); }
+
 text::GgufVocabulary VocabularyOf(const Json& config) {
   const auto id = [&](const char* key, int64_t otherwise) {
     const auto value = config.find(key);
     if (value == config.end() || value->is_null()) return otherwise;
     return value->is_array() ? value->at(0).get<int64_t>() : value->get<int64_t>();
   };
-  return MadeUpVocabulary(config["vocab_size"].get<int64_t>(), id("bos_token_id", 1), id("eos_token_id", 2));
+  SpecialPieces special{.bos = id("bos_token_id", 1), .eos = id("eos_token_id", 2)};
+  for (const auto& [key, piece] :
+       {std::pair("vision_start_token_id", "<|vision_start|>"), std::pair("vision_end_token_id", "<|vision_end|>"),
+        std::pair("image_token_id", "<|image_pad|>"), std::pair("video_token_id", "<|video_pad|>")})
+    if (config.contains(key)) special.others[id(key, 0)] = piece;
+  return MadeUpVocabulary(config["vocab_size"].get<int64_t>(), special);
 }
 
 void WriteGguf(const Json& config, const fs::path& out, const RandomModelOptions& options) {
@@ -59,6 +66,8 @@ void WriteGguf(const Json& config, const fs::path& out, const RandomModelOptions
   if (const Tensor factors = weights::RopeFactors(config))
     jobs.push_back({{.name = "rope_freqs.weight", .shape = factors.shape()}, DType::kF32, factors});
   for (const ModelTensor& tensor : TensorsOf(config)) {
+    Require(!IsVision(tensor), "{}: models that see pictures can only be made as directories of safetensors",
+            out.string());
     const weights::RecipeTensor description = {
         .name = tensor.name,
         .shape = tensor.shape,
@@ -96,7 +105,8 @@ std::string SafetensorsHeader(const std::vector<Job>& jobs) {
     for (int axis = 0; axis < tensor.shape.rank(); ++axis) shape.push_back(tensor.shape[axis]);
     const int64_t end = begin + BytesFor(dtype, tensor.shape.numel());
     const char* name = dtype == DType::kF32 ? "F32" : dtype == DType::kF16 ? "F16" : "BF16";
-    header[weights::NameFromGguf(tensor.name)] = {{"dtype", name}, {"shape", shape}, {"data_offsets", {begin, end}}};
+    header[IsVision(tensor) ? tensor.name : weights::NameFromGguf(tensor.name)] = {
+        {"dtype", name}, {"shape", shape}, {"data_offsets", {begin, end}}};
     begin = end;
   }
   std::string text = header.dump();

@@ -15,6 +15,7 @@ namespace tessera::cli {
 namespace {
 
 constexpr char kHelp[] = R"(  /help            this list
+  /image FILE      show a picture with the next message
   /system TEXT     tell the model what it is; without TEXT, show or clear (/system -)
   /reset           forget the conversation, keep the system text
   /save FILE       write the conversation to FILE
@@ -37,15 +38,27 @@ std::filesystem::path HistoryFile() {
 
 class Conversation {
  public:
-  explicit Conversation(RunSession& session) : session_(session) { system_ = session.options.system; }
+  explicit Conversation(RunSession& session) : session_(session) {
+    system_ = session.options.system;
+    for (const std::string& file : session.options.images) waiting_.push_back({file, session.See(file)});
+  }
 
   // Runs a line that begins with a slash; false to leave.
   bool Command(const std::string& line);
   void Answer(const std::string& message);
 
  private:
+  struct Shown {
+    std::string file;
+    infer::EncodedPicture encoded;
+  };
+
+  void Push(const std::string& role, const std::string& text, std::vector<Shown> pictures);
+  void Drop(int64_t begin, int64_t count);
   Json Messages() const;
-  std::vector<int32_t> FittingPrompt();
+  infer::SeeingPrompt Prompt() const;
+  infer::SeeingPrompt FittingPrompt();
+  void Image(const std::string& file);
   void System(const std::string& text);
   void Save(const std::string& file) const;
   void Load(const std::string& file);
@@ -53,7 +66,9 @@ class Conversation {
 
   RunSession& session_;
   std::string system_;
-  Json turns_ = Json::array();  // user and assistant messages in turn
+  Json turns_ = Json::array();             // user and assistant messages in turn; "images" of a message names its files
+  std::vector<std::vector<Shown>> shown_;  // the pictures of each turn
+  std::vector<Shown> waiting_;             // for the next message
   uint64_t turn_ = 0;
   infer::TextAnswer last_;
   int64_t last_prompt_ = 0;
@@ -61,50 +76,83 @@ class Conversation {
 
 void Note(const std::string& text) { fmt::print(stderr, "{}\n", Styled(Printable(text), Style::kDim)); }
 
+void Conversation::Push(const std::string& role, const std::string& text, std::vector<Shown> pictures) {
+  Json turn = {{"role", role}, {"content", text}};
+  for (const Shown& picture : pictures) turn["images"].push_back(picture.file);
+  turns_.push_back(std::move(turn));
+  shown_.push_back(std::move(pictures));
+}
+
+void Conversation::Drop(int64_t begin, int64_t count) {
+  turns_.erase(turns_.begin() + begin, turns_.begin() + begin + count);
+  shown_.erase(shown_.begin() + begin, shown_.begin() + begin + count);
+}
+
 Json Conversation::Messages() const {
   Json messages = Json::array();
   if (!system_.empty()) messages.push_back({{"role", "system"}, {"content", system_}});
-  for (const Json& turn : turns_) messages.push_back(turn);
+  for (size_t i = 0; i < turns_.size(); ++i) {
+    const std::string text = turns_[i]["content"];
+    messages.push_back(shown_[i].empty() ? Json{{"role", turns_[i]["role"]}, {"content", text}}
+                                         : UserMessage(text, shown_[i].size()));
+  }
   return messages;
 }
 
-// The prompt of the whole conversation; when it outgrows the context its oldest turns are dropped.
-std::vector<int32_t> Conversation::FittingPrompt() {
+infer::SeeingPrompt Conversation::Prompt() const {
+  const models::LanguageModel& model = *session_.loaded.model;
+  std::vector<infer::EncodedPicture> pictures;
+  const bool plain = session_.options.raw || !session_.loaded.chat_template;
+  for (size_t i = plain ? turns_.size() - 1 : 0; i < turns_.size(); ++i)
+    for (const Shown& picture : shown_[i]) pictures.push_back(picture.encoded);
+  if (!plain) return infer::ShowPictures(model, infer::ChatPrompt(session_.loaded, Messages()), pictures);
+  const std::string text = turns_.back()["content"];
+  return infer::ShowPictures(model, session_.loaded.tokenizer->Encode(text, {.add_special = true}), pictures);
+}
+
+// The prompt of the whole conversation; when it outgrows the context its oldest turns are dropped. Pictures of the
+// others are not encoded again.
+infer::SeeingPrompt Conversation::FittingPrompt() {
   int64_t dropped = 0;
   for (;;) {
-    std::vector<int32_t> prompt;
-    if (session_.options.raw || !session_.loaded.chat_template) {
-      prompt = session_.loaded.tokenizer->Encode(turns_.back()["content"].get<std::string>(), {.add_special = true});
-    } else {
-      prompt = infer::ChatPrompt(session_.loaded, Messages());
-    }
+    infer::SeeingPrompt prompt = Prompt();
     // An eighth of the context is kept for the answer.
-    const bool fits = std::ssize(prompt) <= session_.engine->context() * 7 / 8;
+    const bool fits = std::ssize(prompt.tokens) <= session_.engine->context() * 7 / 8;
     if (fits || turns_.size() < 3) {
       if (dropped > 0) Note(fmt::format("(the context is full: the oldest {} messages were dropped)", dropped));
       return prompt;
     }
-    turns_.erase(turns_.begin(), turns_.begin() + 2);
+    Drop(0, 2);
     dropped += 2;
   }
 }
 
 void Conversation::Answer(const std::string& message) {
-  turns_.push_back({{"role", "user"}, {"content", message}});
+  Push("user", message, waiting_);
   try {
-    std::vector<int32_t> prompt = FittingPrompt();
-    last_prompt_ = std::ssize(prompt);
+    infer::SeeingPrompt prompt = FittingPrompt();
+    last_prompt_ = std::ssize(prompt.tokens);
     const EchoOff quiet;
     last_ = session_.Answer(std::move(prompt), turn_++);
   } catch (const Error& error) {
-    turns_.erase(turns_.end() - 1);
+    Drop(std::ssize(turns_) - 1, 1);
     return Note(fmt::format("tessera: {}", error.what()));
   }
+  waiting_.clear();
   WriteOutput("\n");
   if (last_.finish == infer::TextFinish::kInterrupted) Note("(stopped)");
   if (const std::string remark = WhyItEnded(session_.options, last_.finish); !remark.empty()) Note(remark);
   if (last_.finish == infer::TextFinish::kContext) Note("(/reset starts afresh)");
-  turns_.push_back({{"role", "assistant"}, {"content", last_.text}});
+  Push("assistant", last_.text, {});
+}
+
+void Conversation::Image(const std::string& file) {
+  Require(!file.empty(), "/image: name a picture, for example /image screen.png");
+  waiting_.push_back({file, session_.See(file)});
+  const infer::EncodedPicture& picture = waiting_.back().encoded;
+  Note(fmt::format("({}: {} x {} pixels, seen as {} x {}, {} tokens; it goes with the next message)", file,
+                   picture.seen.original.width, picture.seen.original.height, picture.seen.encoded.width,
+                   picture.seen.encoded.height, picture.features.dim(0)));
 }
 
 void Conversation::System(const std::string& text) {
@@ -122,8 +170,15 @@ void Conversation::Save(const std::string& file) const {
 void Conversation::Load(const std::string& file) {
   Require(!file.empty(), "/load: name a file that /save wrote");
   SavedChat saved = ReadSavedChat(file);
+  std::vector<std::vector<Shown>> shown;
+  for (const Json& turn : saved.turns) {
+    std::vector<Shown>& pictures = shown.emplace_back();
+    if (!turn.contains("images")) continue;
+    for (const std::string picture : turn["images"]) pictures.push_back({picture, session_.See(picture)});
+  }
   if (saved.system) system_ = *saved.system;
   turns_ = std::move(saved.turns);
+  shown_ = std::move(shown);
   Note(fmt::format("(loaded {} messages)", turns_.size()));
 }
 
@@ -152,8 +207,10 @@ bool Conversation::Command(const std::string& line) {
   if (verb == "/bye" || verb == "/exit" || verb == "/quit") return false;
   if (verb == "/help")
     fmt::print(stderr, "{}", kHelp);
+  else if (verb == "/image")
+    Image(rest);
   else if (verb == "/reset")
-    turns_ = Json::array(), Note("(forgotten)");
+    Drop(0, std::ssize(turns_)), Note("(forgotten)");
   else if (verb == "/system")
     System(rest);
   else if (verb == "/save")

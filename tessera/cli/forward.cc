@@ -6,7 +6,9 @@
 #include "tessera/cli/pass_files.h"
 #include "tessera/core/error.h"
 #include "tessera/infer/greedy.h"
+#include "tessera/infer/picture_cache.h"
 #include "tessera/models/load.h"
+#include "tessera/models/place_vision.h"
 #include "tessera/weights/checkpoint.h"
 #include "tessera/weights/locate.h"
 #include "tessera/weights/safetensors.h"
@@ -21,25 +23,39 @@ struct Options {
 
 // The rows that greedy decoding continues: those of "greedy.prompt_ids" if the input has it, else the batch's.
 models::PaddedBatch Prompts(const PassFlags& flags, const models::PaddedBatch& batch) {
+  if (flags.input.empty()) return batch;
   const auto file = weights::SafetensorsFile::Open(flags.input);
   if (!file.Has("greedy.prompt_ids")) return batch;
   return {.input_ids = file.Get("greedy.prompt_ids"), .attention_mask = {}, .position_ids = {}, .labels = {}};
 }
 
+// Continues the prompts with the batch's pictures; placeholders are never chosen.
+Tensor Continue(const models::LanguageModel& model, const Options& options, const models::PaddedBatch& batch) {
+  const auto prompts = models::Sequences(Prompts(options.pass, batch), model.summary().vocab);
+  infer::GreedyOptions greedy{.tokens = options.greedy, .cache_dtype = PassDType(options.pass)};
+  std::vector<infer::PromptVision> vision;
+  if (model.vision() != nullptr) {
+    for (const auto kind : {models::VisionKind::kImage, models::VisionKind::kVideo})
+      greedy.never.push_back(model.vision()->Placeholder(kind));
+    if (!batch.vision.empty()) vision = infer::SeeInputs(*model.vision(), prompts, batch.vision);
+  }
+  greedy.vision = vision;
+  const Tensor ids = infer::Greedy(model, prompts, greedy);
+  return ids.dim(0) == 1 ? ids.Reshape({options.greedy}) : ids;
+}
+
 void RunForwardVerb(const Options& options, const Globals& globals) {
-  const models::PaddedBatch batch = ReadBatch(options.pass.input);
+  PassInput input = ReadInput(options.pass);
   const auto checkpoint = weights::Checkpoint::Open(weights::Locate(options.pass.model));
   const DType dtype = PassDType(options.pass);
   models::LoadOptions load{.activations = dtype, .precision = ops::LinearPrecision::kExact};
   if (dtype == DType::kBF16) load.weights = dtype;
   const auto model = models::LoadModel(checkpoint, load);
-  auto results = WithContext(options.pass.input, [&] { return models::RunForward(*model, batch); });
+  const models::PaddedBatch batch = BatchFor(*model, options.pass, std::move(input));
+  auto results = WithContext(InputName(options.pass), [&] { return models::RunForward(*model, batch); });
   if (options.greedy > 0) {
-    const auto prompts = WithContext(
-        options.pass.input, [&] { return models::Sequences(Prompts(options.pass, batch), model->summary().vocab); });
-    const auto ids = infer::Greedy(*model, prompts, {.tokens = options.greedy, .cache_dtype = dtype});
-    const bool one = ids.dim(0) == 1;
-    results.emplace_back("greedy.ids", one ? ids.Reshape({options.greedy}) : ids);
+    results.emplace_back("greedy.ids",
+                         WithContext(InputName(options.pass), [&] { return Continue(*model, options, batch); }));
   }
   checkpoint.RequireIntact();
   WriteResults(options.pass, results, globals);
@@ -52,8 +68,11 @@ void AddForward(CLI::App& program, const Globals& globals) {
   command->footer(
       "IN holds input_ids [B, T]; where present also attention_mask and position_ids [B, T] (padded rows come out as\n"
       "zeros) and labels [B, T], shifted inside: the row at t is asked for the label at t + 1, -100 asks for nothing.\n"
-      "OUT gets, in float32: logits [B, T, V], hidden.embed, hidden.layerN, hidden.final_norm [B, T, C], and loss "
-      "[1].\n"
+      "For models that see pictures also pixel_values [P, K] with image_grid_thw [N, 3], pixel_values_videos with\n"
+      "video_grid_thw and second_per_grid_ts [N], and position_ids may be [3, B, T]. Instead of IN, --prompt with an\n"
+      "--image for each of its placeholders.\n"
+      "OUT gets, in float32: logits [B, T, V], hidden.embed, hidden.layerN, hidden.final_norm [B, T, C], loss [1],\n"
+      "and for pictures vision.patch_embed, vision.blockN [P, C'] and vision_embeds [N, C].\n"
       "--greedy N adds greedy.ids [N] ([B, N] if B > 1): the continuation of each row, or of greedy.prompt_ids if IN\n"
       "has that, going on after end-of-text ids.\n\n"
       "tessera forward smollm2 --input in.safetensors --output out.safetensors");

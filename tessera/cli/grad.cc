@@ -12,11 +12,12 @@ namespace tessera::cli {
 namespace {
 
 void RunGradVerb(const PassFlags& flags, const Globals& globals) {
-  const models::PaddedBatch batch = ReadBatch(flags.input);
+  PassInput input = ReadInput(flags);
   const auto checkpoint = weights::Checkpoint::Open(weights::Locate(flags.model));
   const DType dtype = PassDType(flags);
   const auto model = models::LoadModel(checkpoint, {.weights = dtype, .activations = dtype});
-  const auto results = WithContext(flags.input, [&] { return models::RunGradient(*model, batch); });
+  const models::PaddedBatch batch = BatchFor(*model, flags, std::move(input));
+  const auto results = WithContext(InputName(flags), [&] { return models::RunGradient(*model, batch); });
   checkpoint.RequireIntact();
   WriteResults(flags, results, globals);
 }

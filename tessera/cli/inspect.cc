@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "tessera/cli/commands.h"
+#include "tessera/cli/inspect_picture.h"
 #include "tessera/cli/progress.h"
 #include "tessera/cli/terminal.h"
 #include "tessera/core/error.h"
@@ -14,7 +15,7 @@ namespace tessera::cli {
 namespace {
 
 struct Options {
-  std::string model;
+  std::string model, image, save;
   int64_t context = 0;
   bool tensors = false, json = false;
 };
@@ -116,6 +117,8 @@ void PrintSummary(const weights::Checkpoint& checkpoint, const weights::Summary&
 
 void RunInspect(const Options& options) {
   const auto checkpoint = weights::Checkpoint::Open(weights::Locate(options.model));
+  if (!options.image.empty())
+    return InspectPicture(checkpoint, {.file = options.image, .save = options.save, .json = options.json});
   const weights::Summary summary = weights::Summarize(checkpoint);
   // Text in a file may be anything; JSON must be UTF-8.
   if (options.json)
@@ -132,13 +135,17 @@ void AddInspect(CLI::App& program, const Globals&) {
   CLI::App* command = program.add_subcommand("inspect", "Show a model's architecture, tensors and memory need");
   command->footer(
       "MODEL is a GGUF file, a safetensors file, a directory, org/name in Hugging Face's cache, or a name of\n"
-      "the catalogue. No weight is read.");
+      "the catalogue. No weight is read.\n\n"
+      "tessera inspect ./UI-TARS-2B --image screen.png --save seen.png     the picture as the model sees it");
   auto options = std::make_shared<Options>();
   command->add_option("MODEL", options->model, "The model")->required();
   command->add_option("-c,--context", options->context, "Tokens of context to count memory for (default: the model's)")
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 40));
   command->add_flag("--tensors", options->tensors, "List the tensors");
   command->add_flag("--json", options->json, "Print a JSON object");
+  auto* image = command->add_option("--image", options->image, "Show what the model makes of a picture instead")
+                    ->check(CLI::ExistingFile);
+  command->add_option("--save", options->save, "Write the picture as the model sees it to this PNG file")->needs(image);
   command->callback([options] { RunInspect(*options); });
 }
 

@@ -4,13 +4,53 @@
 #include <algorithm>
 
 #include "tessera/core/error.h"
+#include "tessera/image/decode.h"
+#include "tessera/models/place_vision.h"
+#include "tessera/models/vision_tensors.h"
+#include "tessera/text/tokenizer.h"
+#include "tessera/weights/locate.h"
 #include "tessera/weights/safetensors.h"
 
 namespace tessera::cli {
+namespace {
+
+PassInput FromFile(const std::string& path) {
+  const auto file = weights::SafetensorsFile::Open(path);
+  const auto find = [&](const char* name) { return file.Has(name) ? file.Get(name) : Tensor(); };
+  PassInput input{.batch = {.input_ids = find("input_ids"),
+                            .attention_mask = find("attention_mask"),
+                            .position_ids = find("position_ids"),
+                            .labels = find("labels")},
+                  .vision = {.pixel_values = find("pixel_values"),
+                             .image_grid_thw = find("image_grid_thw"),
+                             .pixel_values_videos = find("pixel_values_videos"),
+                             .video_grid_thw = find("video_grid_thw"),
+                             .second_per_grid_ts = find("second_per_grid_ts")}};
+  Require(input.batch.input_ids.defined(),
+          "{}: it has no tensor \"input_ids\"; write the token ids there as i64 [B, T]", path);
+  return input;
+}
+
+PassInput FromPrompt(const PassFlags& flags) {
+  PassInput input;
+  for (const std::string& path : flags.images) input.pictures.push_back(image::ReadImage(path));
+  const std::vector<int32_t> tokens = text::Tokenizer::Load(weights::Locate(flags.model))->Encode(flags.prompt);
+  Require(!tokens.empty(), "prompt: it is empty");
+  input.batch.input_ids = Tensor::From<int64_t>({tokens.begin(), tokens.end()}, {1, std::ssize(tokens)});
+  return input;
+}
+
+}  // namespace
 
 void AddPassFlags(CLI::App& command, PassFlags& flags) {
   command.add_option("MODEL", flags.model, "The model")->required();
-  command.add_option("-i,--input", flags.input, "A safetensors file with input_ids [B, T]")->required();
+  auto* input = command.add_option("-i,--input", flags.input, "A safetensors file with input_ids [B, T]");
+  auto* prompt =
+      command.add_option("-p,--prompt", flags.prompt, "A text instead, its placeholders for pictures unexpanded");
+  prompt->excludes(input);
+  command.add_option("--image", flags.images, "A picture for the prompt's next placeholder; may be repeated")
+      ->needs(prompt)
+      ->allow_extra_args(false);
   command.add_option("-o,--output", flags.output, "The safetensors file to write")->required();
   command.add_option("--dtype", flags.dtype, "Arithmetic: f32, or weights and activations in bf16")
       ->check(CLI::IsMember({"f32", "bf16"}))
@@ -19,17 +59,32 @@ void AddPassFlags(CLI::App& command, PassFlags& flags) {
 
 DType PassDType(const PassFlags& flags) { return DTypeFromName(flags.dtype); }
 
-models::PaddedBatch ReadBatch(const std::string& path) {
-  const auto file = weights::SafetensorsFile::Open(path);
-  const auto find = [&](const char* name) { return file.Has(name) ? file.Get(name) : Tensor(); };
-  models::PaddedBatch batch{.input_ids = find("input_ids"),
-                            .attention_mask = find("attention_mask"),
-                            .position_ids = find("position_ids"),
-                            .labels = find("labels")};
-  Require(batch.input_ids.defined(), "{}: it has no tensor \"input_ids\"; write the token ids there as i64 [B, T]",
-          path);
-  return batch;
+PassInput ReadInput(const PassFlags& flags) {
+  Require(!flags.input.empty() || !flags.prompt.empty(), "nothing to run: give --input FILE or --prompt TEXT");
+  return flags.input.empty() ? FromPrompt(flags) : FromFile(flags.input);
 }
+
+models::PaddedBatch BatchFor(const models::LanguageModel& model, const PassFlags& flags, PassInput input) {
+  models::PaddedBatch batch = std::move(input.batch);
+  const models::VisionTensors& v = input.vision;
+  const bool tensors = v.pixel_values || v.image_grid_thw || v.pixel_values_videos || v.video_grid_thw;
+  const bool prompt = flags.input.empty();
+  if (model.vision() == nullptr) {
+    Require(!tensors && input.pictures.empty(), "{}: models of type \"{}\" see no pictures", InputName(flags),
+            model.summary().family);
+    return batch;
+  }
+  return WithContext(InputName(flags), [&] {
+    if (tensors) batch.vision = models::SplitVision(v, *model.vision());
+    if (!prompt) return batch;
+    for (const Tensor& picture : input.pictures) batch.vision.push_back(model.vision()->Prepare(picture));
+    const auto ids = models::ExpandPlaceholders(batch.input_ids.data<int64_t>(), batch.vision, *model.vision());
+    batch.input_ids = Tensor::From<int64_t>(ids, {1, std::ssize(ids)});
+    return batch;
+  });
+}
+
+std::string InputName(const PassFlags& flags) { return flags.input.empty() ? "prompt" : flags.input; }
 
 void WriteResults(const PassFlags& flags, const models::NamedTensors& results, const Globals& globals) {
   weights::WriteSafetensors(flags.output, results, {{"model", flags.model}, {"dtype", flags.dtype}});

@@ -1,10 +1,13 @@
 #pragma once
-// What `forward` and `grad` share: a pass reads its batch from a safetensors file and writes its results to another.
+// What `forward` and `grad` share: a pass reads its batch from a safetensors file, or makes it of a prompt and
+// pictures, and writes its results to another file.
 
 #include <string>
+#include <vector>
 
 #include "tessera/cli/globals.h"
 #include "tessera/models/padded_batch.h"
+#include "tessera/models/vision_tensors.h"
 
 namespace CLI {
 class App;
@@ -14,16 +17,31 @@ namespace tessera::cli {
 
 struct PassFlags {
   std::string model, input, output, dtype = "f32";
+  std::string prompt;               // instead of input
+  std::vector<std::string> images;  // for the prompt's placeholders
 };
 
-// Adds MODEL, --input, --output and --dtype.
+// Adds MODEL, --input, --output, --dtype, --prompt and --image.
 void AddPassFlags(CLI::App& command, PassFlags& flags);
 
 // The dtype that the flag names.
 DType PassDType(const PassFlags& flags);
 
-// input_ids, and attention_mask, position_ids and labels where present. Throws Error that names the file.
-models::PaddedBatch ReadBatch(const std::string& path);
+// What the flags name, read before a model is loaded.
+struct PassInput {
+  models::PaddedBatch batch;     // input_ids, and attention_mask, position_ids and labels where present
+  models::VisionTensors vision;  // pixel_values, image_grid_thw and so on where present
+  std::vector<Tensor> pictures;  // of --image
+};
+
+// Throws Error that names the file for what is absent or damaged.
+PassInput ReadInput(const PassFlags& flags);
+// The batch with its pictures as the model takes them, the prompt's placeholders expanded. Throws Error if the model
+// sees no pictures, or if pictures and placeholders do not match.
+models::PaddedBatch BatchFor(const models::LanguageModel& model, const PassFlags& flags, PassInput input);
+
+// What errors of a pass name: the input file, or "prompt".
+std::string InputName(const PassFlags& flags);
 
 // Writes the results, and says so on standard error unless the person wants quiet.
 void WriteResults(const PassFlags& flags, const models::NamedTensors& results, const Globals& globals);

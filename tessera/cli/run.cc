@@ -11,6 +11,7 @@
 #include "tessera/cli/terminal.h"
 #include "tessera/cli/word_wrap.h"
 #include "tessera/core/json_text.h"
+#include "tessera/image/decode.h"
 
 namespace tessera::cli {
 namespace {
@@ -26,6 +27,7 @@ constexpr char kFooter[] =
     "  tessera run smollm2                                  talk in the terminal\n"
     "  tessera run smollm2 \"Why is the sky blue?\"           one answer\n"
     "  tessera run ./model.gguf --raw \"Once upon a time\"    continue plain text\n"
+    "  tessera run ./UI-TARS-2B --image screen.png \"Click on Save.\"\n"
     "  cat notes.txt | tessera run smollm2 --system \"Summarise what you are given.\"\n\n"
     "Where a sampling option is not given, the checkpoint's generation_config.json decides; where that says nothing:\n"
     "--temperature 0.2 --top-p 0.9 --repetition-penalty 1.1 --repetition-window 256; with --raw --temperature 0.";
@@ -53,8 +55,24 @@ std::vector<int32_t> PromptIds(const RunSession& session, const std::string& tex
   }
   Json messages = Json::array();
   if (!o.system.empty()) messages.push_back({{"role", "system"}, {"content", o.system}});
-  messages.push_back({{"role", "user"}, {"content", text}});
+  messages.push_back(UserMessage(text, o.images.size()));
   return infer::ChatPrompt(session.loaded, messages);
+}
+
+// What was shown, in both sizes: whoever acts on a point of the answer needs them.
+Json ReportImages(const RunSession& session, const std::vector<infer::EncodedPicture>& pictures) {
+  Json images = Json::array();
+  for (size_t i = 0; i < pictures.size(); ++i) {
+    const image::SeenImage& seen = pictures[i].seen;
+    images.push_back({{"file", session.options.images[i]},
+                      {"width", seen.original.width},
+                      {"height", seen.original.height},
+                      {"encoded_width", seen.encoded.width},
+                      {"encoded_height", seen.encoded.height},
+                      {"tokens", pictures[i].features.dim(0)},
+                      {"points", image::Name(session.loaded.model->vision()->points())}});
+  }
+  return images;
 }
 
 Json Report(const RunSession& session, const infer::TextAnswer& answer, size_t prompt_tokens) {
@@ -78,11 +96,15 @@ Json Report(const RunSession& session, const infer::TextAnswer& answer, size_t p
 }
 
 int AnswerOnce(RunSession& session, const Globals& globals) {
-  const std::vector<int32_t> prompt = PromptIds(session, session.options.prompt);
-  Require(!prompt.empty(), "run: the prompt is empty; give a text, or type it on standard input");
-  const size_t prompt_tokens = prompt.size();
-  const infer::TextAnswer answer = session.Answer(prompt, 0);
-  const Json report = Report(session, answer, prompt_tokens);
+  std::vector<infer::EncodedPicture> pictures;
+  for (const std::string& file : session.options.images) pictures.push_back(session.See(file));
+  infer::SeeingPrompt prompt =
+      infer::ShowPictures(*session.loaded.model, PromptIds(session, session.options.prompt), pictures);
+  Require(!prompt.tokens.empty(), "run: the prompt is empty; give a text, or type it on standard input");
+  const size_t prompt_tokens = prompt.tokens.size();
+  const infer::TextAnswer answer = session.Answer(std::move(prompt), 0);
+  Json report = Report(session, answer, prompt_tokens);
+  if (!pictures.empty()) report["images"] = ReportImages(session, pictures);
   if (session.options.json)
     WriteOutput(JsonText(report) + "\n");
   else
@@ -101,7 +123,22 @@ std::string WhyItEnded(const RunOptions& options, infer::TextFinish finish) {
   return fmt::format("(stopped after {} tokens; --max-tokens sets the limit)", options.max_tokens);
 }
 
-infer::TextAnswer RunSession::Answer(std::vector<int32_t> prompt, uint64_t turn) {
+Json UserMessage(const std::string& text, size_t pictures) {
+  if (pictures == 0) return {{"role", "user"}, {"content", text}};
+  Json content = Json::array();
+  for (size_t i = 0; i < pictures; ++i) content.push_back({{"type", "image"}});
+  content.push_back({{"type", "text"}, {"text", text}});
+  return {{"role", "user"}, {"content", content}};
+}
+
+infer::EncodedPicture RunSession::See(const std::string& file) {
+  const models::VisionEncoder* vision = loaded.model->vision();
+  Require(vision != nullptr, "{}: models of type \"{}\" see no pictures", loaded.name, loaded.model->summary().family);
+  const Tensor picture = image::ReadImage(file);
+  return WithContext(file, [&] { return pictures.Encode(*vision, picture); });
+}
+
+infer::TextAnswer RunSession::Answer(infer::SeeingPrompt prompt, uint64_t turn) {
   const InterruptScope interrupt;
   infer::SamplingOptions drawn = sampling;
   drawn.seed += turn;
@@ -110,7 +147,8 @@ infer::TextAnswer RunSession::Answer(std::vector<int32_t> prompt, uint64_t turn)
     if (!options.json && !text.empty()) WriteOutput(OutputIsTerminal() ? Printable(text) : text);
   };
   infer::TextAnswer answer = infer::GenerateText(*engine, *loaded.tokenizer,
-                                                 {.prompt = std::move(prompt),
+                                                 {.prompt = std::move(prompt.tokens),
+                                                  .vision = std::move(prompt.vision),
                                                   .max_tokens = options.max_tokens,
                                                   .stop = options.sampling.stop,
                                                   .ignore_eos = options.ignore_eos,
@@ -132,6 +170,9 @@ void AddRun(CLI::App& program, const Globals& globals) {
       ->add_option("MODEL", o->model, "A GGUF file, a directory, org/name of the Hugging Face cache, or a short name")
       ->required();
   command->add_option("PROMPT", o->prompt, "Answer this and end; - reads standard input");
+  command->add_option("--image", o->images, "A picture shown with the prompt; may be repeated")
+      ->allow_extra_args(false)
+      ->check(CLI::ExistingFile);
   command->add_option("-s,--system", o->system, "What the model is told before the conversation");
   command
       ->add_option("-n,--max-tokens", o->max_tokens, "Tokens of an answer at most (-1: as many as the context holds)")

@@ -3,16 +3,19 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "tessera/cli/globals.h"
 #include "tessera/cli/sampling_flags.h"
 #include "tessera/infer/loaded_model.h"
+#include "tessera/infer/picture_cache.h"
 #include "tessera/infer/text_generation.h"
 
 namespace tessera::cli {
 
 struct RunOptions {
   std::string model, prompt, system;
+  std::vector<std::string> images;  // files, shown with the prompt or with the first message
   bool has_prompt = false;
   bool raw = false;   // no chat template
   bool json = false;  // the answer as one JSON object
@@ -23,15 +26,21 @@ struct RunOptions {
   SamplingFlags sampling;
 };
 
+// A user's message with pictures before its text, as chat templates want it: plain text where there are none.
+Json UserMessage(const std::string& text, size_t pictures);
+
 // The model, loaded, with an engine for one conversation.
 struct RunSession {
   RunOptions options;
   infer::LoadedModel loaded;
   std::unique_ptr<infer::Engine> engine;
   infer::SamplingOptions sampling;
+  infer::PictureCache pictures;
 
+  // A picture file as the model sees it; encoded once, however often it is shown. Throws Error that names the file.
+  infer::EncodedPicture See(const std::string& file);
   // Streams the answer to a prompt to standard output (not with --json); Ctrl-C ends the answer.
-  infer::TextAnswer Answer(std::vector<int32_t> prompt, uint64_t turn);
+  infer::TextAnswer Answer(infer::SeeingPrompt prompt, uint64_t turn);
 };
 
 // A remark if the answer was cut where nobody asked for it, else nothing.

@@ -1,5 +1,7 @@
 #include "tessera/cli/saved_chat.h"
 
+#include <algorithm>
+
 #include "tessera/core/atomic_file.h"
 #include "tessera/core/error.h"
 #include "tessera/core/json_text.h"
@@ -22,7 +24,14 @@ SavedChat ParseSavedChat(std::string_view text, std::string_view where) {
   for (const Json& turn : saved["messages"]) {
     Require(turn.is_object() && HasText(turn, "role") && HasText(turn, "content"),
             "{}: message {} lacks its \"role\" or \"content\" text", where, chat.turns.size() + 1);
-    chat.turns.push_back({{"role", turn["role"]}, {"content", turn["content"]}});
+    Json kept = {{"role", turn["role"]}, {"content", turn["content"]}};
+    if (turn.contains("images")) {
+      const Json& images = turn["images"];
+      const bool texts = images.is_array() && std::ranges::all_of(images, [](const Json& i) { return i.is_string(); });
+      Require(texts, "{}: the \"images\" of message {} are no list of files", where, chat.turns.size() + 1);
+      kept["images"] = images;
+    }
+    chat.turns.push_back(std::move(kept));
   }
   if (HasText(saved, "model")) chat.model = saved["model"];
   if (HasText(saved, "system")) chat.system = saved["system"];

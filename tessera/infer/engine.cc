@@ -1,9 +1,12 @@
 #include "tessera/infer/engine.h"
 
 #include <algorithm>
+#include <array>
 
 #include "tessera/core/error.h"
+#include "tessera/models/place_vision.h"
 #include "tessera/ops/gather.h"
+#include "tessera/ops/view.h"
 
 namespace tessera::infer {
 namespace {
@@ -42,6 +45,8 @@ struct Engine::Sequence {
   RequestId id = 0;
   Request request;
   std::vector<int32_t> history;  // prompt and answer
+  std::vector<int32_t> keys;     // the same, but a picture's rows are negative: by what the cache knows them
+  int64_t lag = 0;               // an answer's token at place t has position t + lag
   int64_t answer_begin = 0;
   int64_t answer_limit = 0;  // history may grow to this many tokens
   int64_t cached = 0;        // tokens whose keys and values are in the cache, from the start
@@ -51,6 +56,13 @@ struct Engine::Sequence {
 
   int64_t pending() const { return std::ssize(history) - cached; }
   bool answering() const { return pending() == 1; }  // one new token: the strategy may guess on
+
+  // Where the token at `place` stands in time (axis 0), height and width.
+  int64_t Position(int64_t axis, int64_t place) const {
+    const Tensor& given = request.vision.positions;
+    if (!given || place >= given.dim(1)) return place + lag;
+    return given.data<int64_t>()[static_cast<size_t>(axis * given.dim(1) + place)];
+  }
 };
 
 struct Engine::Work {
@@ -102,16 +114,30 @@ RequestId Engine::Submit(Request request) {
     Require(id < model_.summary().vocab, "logit_bias: token {} is outside the vocabulary of {}", id,
             model_.summary().vocab);
   }
+  CheckPromptVision(request.vision, length, model_.summary().hidden);
   if (!request.strategy) request.strategy = std::make_unique<PlainDecoding>();
   auto sequence = std::make_unique<Sequence>();
   sequence->id = next_id_++;
   sequence->history = request.prompt;
+  sequence->keys = CacheKeys(request);
+  if (const Tensor& given = request.vision.positions; given)
+    sequence->lag = std::ranges::max(given.data<int64_t>()) + 1 - length;
   sequence->answer_begin = length;
   const int64_t room = options_.context - length;
   sequence->answer_limit = length + (request.max_tokens < 0 ? room : std::min(room, request.max_tokens));
   sequence->request = std::move(request);
   waiting_.push_back(std::move(sequence));
   return waiting_.back()->id;
+}
+
+// The tokens of the prompt, those of a picture replaced by its number: placeholders are alike whatever they stand for.
+std::vector<int32_t> Engine::CacheKeys(const Request& request) {
+  std::vector<int32_t> keys = request.prompt;
+  for (const PromptFeatures& f : request.vision.features) {
+    const auto number = contents_.try_emplace(f.content, -1 - static_cast<int32_t>(contents_.size())).first->second;
+    std::fill_n(keys.begin() + f.begin, f.features.dim(0), number);
+  }
+  return keys;
 }
 
 void Engine::Cancel(RequestId id) {
@@ -136,7 +162,7 @@ void Engine::Admit() {
     Sequence& next = *waiting_.front();
     if (!running_.empty() && cache_->available() < PagesFor(std::ssize(next.history) + 1)) return;
     // The last token is always computed: its logits are wanted.
-    PrefixMatch match = cache_->Match(std::span(next.history).first(next.history.size() - 1));
+    PrefixMatch match = cache_->Match(std::span(next.keys).first(next.keys.size() - 1));
     next.pages = std::move(match.pages);
     next.published = std::ssize(next.pages);
     next.key = match.key;
@@ -203,9 +229,29 @@ std::vector<Engine::Work> Engine::Plan() {
   return plan;
 }
 
+// x with the features of pictures in the rows of this pass that stand for them.
+Tensor Engine::Placed(const Tensor& x, const std::vector<Work>& plan) const {
+  std::vector<Tensor> parts;
+  std::vector<int64_t> rows;
+  int64_t first = 0;  // of the pass, the work's first row
+  for (const Work& work : plan) {
+    const int64_t begin = work.sequence->cached, end = begin + work.rows;
+    for (const PromptFeatures& f : work.sequence->request.vision.features) {
+      const int64_t from = std::max(begin, f.begin), to = std::min(end, f.begin + f.features.dim(0));
+      if (from >= to) continue;
+      parts.push_back(f.features.Slice(0, from - f.begin, to - f.begin));
+      for (int64_t place = from; place < to; ++place) rows.push_back(first + place - begin);
+    }
+    first += work.rows;
+  }
+  if (parts.empty()) return x;
+  return models::PlaceFeatures(x, parts.size() == 1 ? parts[0] : ops::Concat(parts, 0), rows);
+}
+
 // One forward pass over the planned rows; the wanted rows' logits [rows, V].
 Tensor Engine::Run(const std::vector<Work>& plan) {
-  std::vector<int64_t> ids, positions, slots, wanted;
+  std::vector<int64_t> ids, slots, wanted;
+  std::array<std::vector<int64_t>, 3> positions;
   nn::Context context;
   for (const Work& work : plan) {
     const Sequence& s = *work.sequence;
@@ -219,7 +265,8 @@ Tensor Engine::Run(const std::vector<Work>& plan) {
       depth[r] = parent < 0 ? 0 : depth[static_cast<size_t>(parent)] + 1;
       const int64_t place = s.cached + row;
       ids.push_back(in_tree ? work.tree.tokens[r] : s.history[static_cast<size_t>(place)]);
-      positions.push_back(s.cached + depth[r]);
+      for (size_t axis = 0; axis < 3; ++axis)
+        positions[axis].push_back(s.Position(static_cast<int64_t>(axis), s.cached + depth[r]));
       slots.push_back(s.pages[static_cast<size_t>(place / kPageTokens)] * kPageTokens + place % kPageTokens);
     }
     if (!work.tree.tokens.empty() && !IsRun(work.tree)) span.tree_parents = work.tree.parents;
@@ -229,9 +276,16 @@ Tensor Engine::Run(const std::vector<Work>& plan) {
     context.pattern.sequences.push_back(std::move(span));
   }
   const int64_t rows = std::ssize(ids);
-  context.positions = Tensor::From<int64_t>(positions, {rows});
+  const bool seeing =
+      std::ranges::any_of(plan, [](const Work& work) { return work.sequence->request.vision.positions.defined(); });
+  context.positions = Tensor::From<int64_t>(positions[0], {rows});
+  if (seeing) {
+    const std::array axes = {context.positions, Tensor::From<int64_t>(positions[1], {rows}),
+                             Tensor::From<int64_t>(positions[2], {rows})};
+    context.positions = ops::Concat(axes, 0).Reshape({3, rows});
+  }
   context.cache = nn::KvView{.layers = cache_->layers(), .slots = slots};
-  const Tensor hidden = model_.Hidden(model_.Embed(Tensor::From<int64_t>(ids, {rows})), context);
+  const Tensor hidden = model_.Hidden(Placed(model_.Embed(Tensor::From<int64_t>(ids, {rows})), plan), context);
   if (wanted.empty()) return {};
   const bool all = std::ssize(wanted) == rows;
   return model_.Logits(all ? hidden : ops::GatherRows(hidden, Tensor::From<int64_t>(wanted, {std::ssize(wanted)})));
@@ -239,6 +293,7 @@ Tensor Engine::Run(const std::vector<Work>& plan) {
 
 FinishReason Engine::Append(Sequence& s, int32_t token) {
   s.history.push_back(token);
+  s.keys.push_back(token);
   ++stats_.answer_tokens;
   const auto& eos = model_.summary().eos_ids;
   if (std::ranges::find(s.request.stop_ids, token) != s.request.stop_ids.end()) return FinishReason::kStop;
@@ -251,7 +306,7 @@ FinishReason Engine::Append(Sequence& s, int32_t token) {
 void Engine::PublishFullPages(Sequence& s) {
   for (; (s.published + 1) * kPageTokens <= s.cached; ++s.published) {
     const size_t at = static_cast<size_t>(s.published);
-    s.key = cache_->Publish(s.pages[at], s.key, std::span(s.history).subspan(at * kPageTokens, kPageTokens));
+    s.key = cache_->Publish(s.pages[at], s.key, std::span(s.keys).subspan(at * kPageTokens, kPageTokens));
   }
 }
 

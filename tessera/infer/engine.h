@@ -19,9 +19,12 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "tessera/infer/paged_cache.h"
+#include "tessera/infer/prompt_vision.h"
 #include "tessera/infer/sampling.h"
 #include "tessera/infer/strategy.h"
 #include "tessera/models/language_model.h"
@@ -32,6 +35,7 @@ using RequestId = int64_t;
 
 struct Request {
   std::vector<int32_t> prompt;    // at least one token
+  PromptVision vision;            // pictures among them; positions must follow from the tokens and pictures before
   int64_t max_tokens = -1;        // of the answer; -1: as many as the context holds
   std::vector<int32_t> stop_ids;  // any of them ends the answer (the model's eos_ids come from its summary)
   bool ignore_eos = false;        // go on after the model's own eos_ids
@@ -76,8 +80,9 @@ class Engine {
   Engine(const models::LanguageModel& model, const EngineOptions& options);
   ~Engine();
 
-  // Throws Error for an empty prompt, a token outside the vocabulary, bad sampling options, and a prompt that leaves no
-  // room for an answer ("the prompt has 9,000 tokens but the context holds 8,192").
+  // Throws Error for an empty prompt, a token outside the vocabulary, pictures that do not fit the prompt, bad sampling
+  // options, and a prompt that leaves no room for an answer ("the prompt has 9,000 tokens but the context holds
+  // 8,192").
   RequestId Submit(Request request);
   // Forgets a request; its pages are free at once. Unknown and finished ids are ignored.
   void Cancel(RequestId id);
@@ -99,6 +104,8 @@ class Engine {
   void GiveUpPages(Sequence& sequence);
   void PublishFullPages(Sequence& sequence);
   Tensor Run(const std::vector<Work>& plan);
+  Tensor Placed(const Tensor& x, const std::vector<Work>& plan) const;
+  std::vector<int32_t> CacheKeys(const Request& request);
   void Accept(const Work& work, std::span<const float> logits, std::vector<TokenEvent>& events);
   FinishReason Append(Sequence& sequence, int32_t token);
 
@@ -109,6 +116,7 @@ class Engine {
   std::vector<std::unique_ptr<Sequence>> running_;  // in the order of submission
   EngineStats stats_;
   RequestId next_id_ = 1;
+  std::unordered_map<std::string, int32_t> contents_;  // a number for each picture seen: equal ones share pages
 };
 
 }  // namespace tessera::infer

@@ -1,6 +1,7 @@
 #include "tessera/infer/greedy.h"
 
 #include <algorithm>
+#include <limits>
 #include <unordered_map>
 
 #include "tessera/core/checked.h"
@@ -12,6 +13,8 @@ namespace tessera::infer {
 Tensor Greedy(const models::LanguageModel& model, std::span<const std::vector<int64_t>> prompts,
               const GreedyOptions& options) {
   Require(options.tokens >= 1, "greedy: asked for {} tokens", options.tokens);
+  Require(options.vision.empty() || options.vision.size() == prompts.size(), "greedy: pictures for {} of {} prompts",
+          options.vision.size(), prompts.size());
   int64_t longest = 0;
   for (const std::vector<int64_t>& prompt : prompts) longest = std::max<int64_t>(longest, std::ssize(prompt));
   const int64_t context = CheckedAdd(longest, options.tokens, "greedy: the length of a sequence");
@@ -27,6 +30,9 @@ Tensor Greedy(const models::LanguageModel& model, std::span<const std::vector<in
     request.max_tokens = options.tokens;
     request.ignore_eos = true;
     request.sampling.temperature = 0;
+    for (const int64_t id : options.never)
+      request.sampling.logit_bias[static_cast<int32_t>(id)] = -std::numeric_limits<float>::infinity();
+    if (!options.vision.empty()) request.vision = options.vision[requests.size()];
     requests.push_back(engine.Submit(std::move(request)));
   }
   while (!engine.idle())

@@ -53,6 +53,7 @@ TextAnswer GenerateText(Engine& engine, const text::Tokenizer& tokenizer, const 
   StopStrings stops(request.stop);
   text::StreamDecoder decoder(tokenizer);
   const RequestId id = engine.Submit({.prompt = request.prompt,
+                                      .vision = request.vision,
                                       .max_tokens = request.max_tokens,
                                       .stop_ids = request.ignore_eos ? std::vector<int32_t>() : tokenizer.stop_ids(),
                                       .ignore_eos = request.ignore_eos,

@@ -14,6 +14,7 @@ namespace tessera::infer {
 
 struct TextRequest {
   std::vector<int32_t> prompt;
+  PromptVision vision;      // pictures among its tokens
   int64_t max_tokens = -1;  // -1: as many as the context holds
   std::vector<std::string> stop;
   bool ignore_eos = false;

@@ -7,6 +7,7 @@
 #include "tessera/core/mapped_file.h"
 #include "tessera/infer/engine.h"
 #include "tessera/infer/loaded_model.h"
+#include "tessera/infer/picture_cache.h"
 #include "tessera/weights/gguf.h"
 #include "weights/temporary_folder.h"
 
@@ -109,6 +110,36 @@ TEST(RandomModel, OfMoonlightsShapeStacksItsExperts) {
   EXPECT_EQ(file.Get("blk.1.ffn_up_exps.weight").shape(), (Shape{8, 256, 256}));
   EXPECT_EQ(file.Get("blk.2.attn_k_b.weight").shape(), (Shape{4, 64, 32}));
   EXPECT_TRUE(file.Has("blk.0.ffn_up.weight"));
+}
+
+TEST(RandomModel, OfQwenVlSeesAPictureInItsPrompt) {
+  const TemporaryFolder folder;
+  Json config = SmallConfig();
+  config.update({{"vision_start_token_id", 995},
+                 {"vision_end_token_id", 996},
+                 {"image_token_id", 997},
+                 {"video_token_id", 998},
+                 {"rope_scaling", {{"type", "mrope"}, {"mrope_section", {8, 12, 12}}}}});
+  const Json common = {{"depth", 2},       {"num_heads", 4},          {"in_chans", 3},
+                       {"patch_size", 14}, {"spatial_merge_size", 2}, {"temporal_patch_size", 2}};
+  for (const char* type : {"qwen2_vl", "qwen2_5_vl"}) {
+    SCOPED_TRACE(type);
+    config["model_type"] = type;
+    config["vision_config"] = common;
+    config["vision_config"].update(type == std::string("qwen2_vl")
+                                       ? Json{{"embed_dim", 64}, {"mlp_ratio", 4}}
+                                       : Json{{"hidden_size", 64}, {"intermediate_size", 96}, {"window_size", 56}});
+    WriteRandomModel(config, folder / type, {.type = "bf16"});
+    EXPECT_THROW(WriteRandomModel(config, folder / "x.gguf"), Error);
+    const infer::LoadedModel loaded = infer::Load((folder / type).string());
+    infer::PictureCache cache;
+    const Tensor picture = Tensor::Full({60, 90, 3}, 77, DType::kU8);
+    const auto prompt =
+        infer::ShowPictures(*loaded.model, loaded.tokenizer->Encode("<|vision_start|><|image_pad|><|vision_end|>What?"),
+                            {cache.Encode(*loaded.model->vision(), picture)});
+    EXPECT_EQ(std::ranges::count(prompt.tokens, 997), 2 * 3);
+    for (const float value : prompt.vision.features[0].features.data<float>()) ASSERT_TRUE(std::isfinite(value));
+  }
 }
 
 TEST(RandomModel, RefusesBlocksInSafetensors) {

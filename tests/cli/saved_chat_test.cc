@@ -24,7 +24,8 @@ std::string Failure(std::string_view text) {
 
 TEST(SavedChat, WhatIsWrittenIsReadBack) {
   const TemporaryFolder folder;
-  const Json turns = {{{"role", "user"}, {"content", "Hi"}}, {{"role", "assistant"}, {"content", "Hello \"you\"."}}};
+  const Json turns = {{{"role", "user"}, {"content", "Hi"}, {"images", {"a.png"}}},
+                      {{"role", "assistant"}, {"content", "Hello \"you\"."}}};
   WriteSavedChat(folder / "talk.json", {.model = "m", .system = "Be brief.", .turns = turns});
   const SavedChat chat = ReadSavedChat(folder / "talk.json");
   EXPECT_EQ(chat.model, "m");
@@ -36,6 +37,8 @@ TEST(SavedChat, OtherFilesAreRefusedWithAReason) {
   EXPECT_THAT(Failure("[]"), HasSubstr("talk.json: not a conversation"));
   EXPECT_THAT(Failure(R"({"messages": [{"role": "user", "content": "a"}, {"role": "user"}]})"),
               HasSubstr("message 2 lacks"));
+  EXPECT_THAT(Failure(R"({"messages": [{"role": "user", "content": "a", "images": ["x", 1]}]})"),
+              HasSubstr("\"images\" of message 1"));
   EXPECT_THAT(Failure("{\"messages\": "), HasSubstr("not valid JSON"));
   EXPECT_THROW(ReadSavedChat("/dev/zero"), Error);  // endless, and no regular file
   EXPECT_THROW(ReadSavedChat("/no/such/file"), Error);

@@ -1,0 +1,93 @@
+// How fast a model's vision tower encodes a picture:
+//
+//   vision_bench MODEL [WIDTH HEIGHT] [RUNS]
+//
+// MODEL is a directory (random_model makes one of any size). The picture is noise of that size; 1280 x 720 unless said
+// otherwise. Weights and activations are bf16. Prints the time to prepare the picture and to encode it, the median of
+// the runs, and the arithmetic a second; GFLOP count products of matrices and of attention alone.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <vector>
+
+#include "bench/report_errors.h"
+#include "tessera/models/load.h"
+#include "tessera/models/vision.h"
+#include "tessera/weights/checkpoint.h"
+#include "tessera/weights/locate.h"
+
+namespace tessera::bench {
+namespace {
+
+Tensor Noise(int64_t height, int64_t width) {
+  Tensor picture = Tensor::Empty({height, width, 3}, DType::kU8);
+  uint32_t state = 1;
+  for (uint8_t& value : picture.mutable_data<uint8_t>()) {
+    state = state * 1664525 + 1013904223;  // Numerical Recipes' generator
+    value = static_cast<uint8_t>(state >> 24);
+  }
+  return picture;
+}
+
+template <typename Body>
+double MedianSeconds(int runs, const Body& body) {
+  std::vector<double> seconds;
+  for (int i = 0; i < runs; ++i) {
+    const auto start = std::chrono::steady_clock::now();
+    body();
+    seconds.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  }
+  std::ranges::sort(seconds);
+  return seconds[seconds.size() / 2];
+}
+
+// Multiplications and additions of a tower on one frame of P patches: 2 P for each weight of a matrix in the tower (a
+// merger's weights see a quarter of the rows), and 4 P² C for the attention of a layer that sees the whole frame, or
+// 4 P · window · C through windows.
+double Flop(const weights::Checkpoint& checkpoint, const image::PatchGrid& grid) {
+  const auto P = static_cast<double>(grid.patches());
+  double flop = 0;
+  for (const weights::TensorInfo& info : checkpoint.tensors()) {
+    if (!info.name.starts_with("visual.") || info.shape.rank() < 2) continue;
+    const bool merged = info.name.starts_with("visual.merger.");
+    flop += 2 * P / (merged ? 4 : 1) * static_cast<double>(info.shape.numel());
+  }
+  const Json& c = checkpoint.config()["vision_config"];
+  const bool windows = checkpoint.config()["model_type"] == "qwen2_5_vl";
+  const double width = c.value(windows ? "hidden_size" : "embed_dim", 1280), depth = c.value("depth", 32),
+               full = windows ? static_cast<double>(c.value("fullatt_block_indexes", Json({7, 15, 23, 31})).size())
+                              : depth,
+               side = c.value("window_size", 112) / 14;
+  return flop + 4 * P * width * (full * P + (depth - full) * side * side);
+}
+
+void Run(int argc, char** argv) {
+  Require(argc >= 2, "vision_bench MODEL [WIDTH HEIGHT] [RUNS]");
+  const auto number = [&](int i, int64_t otherwise) { return argc > i ? std::atoll(argv[i]) : otherwise; };
+  const int64_t width = number(2, 1280), height = number(3, 720);
+  const int runs = static_cast<int>(number(4, 3));
+  const auto checkpoint = weights::Checkpoint::Open(weights::Locate(argv[1]));
+  const auto model =
+      models::LoadModel(checkpoint, {.weights = DType::kBF16, .activations = DType::kBF16, .pack = true});
+  Require(model->vision() != nullptr, "{}: the model sees no pictures", argv[1]);
+  const Tensor picture = Noise(height, width);
+  models::VisionInput input = model->vision()->Prepare(picture);
+  const double prepare = MedianSeconds(std::max(runs, 3), [&] { input = model->vision()->Prepare(picture); });
+  const double encode = MedianSeconds(runs, [&] { model->vision()->Encode(std::span(&input, 1)); });
+  const double flop = Flop(checkpoint, input.grid);
+  fmt::print("{} x {}: {} patches, {} tokens; prepare {:.1f} ms, encode {:.2f} s, {:.0f} GFLOP/s\n", width, height,
+             input.grid.patches(), model->vision()->Tokens(input.grid), prepare * 1e3, encode, flop / encode * 1e-9);
+}
+
+}  // namespace
+}  // namespace tessera::bench
+
+int main(int argc, char** argv) {
+  return tessera::bench::ReportErrors("vision_bench", [&] {
+    tessera::bench::Run(argc, argv);
+    return 0;
+  });
+}

@@ -1,0 +1,90 @@
+#include "tessera/infer/picture_cache.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "tessera/core/error.h"
+#include "tessera/core/sha256.h"
+#include "tessera/models/place_vision.h"
+
+namespace tessera::infer {
+namespace {
+
+std::string Digest(const Tensor& picture) {
+  Sha256 hash;
+  hash.Update(fmt::format("{}", picture.shape()));
+  hash.Update({reinterpret_cast<const char*>(picture.raw()), static_cast<size_t>(picture.bytes())});
+  return hash.Finish();
+}
+
+}  // namespace
+
+EncodedPicture PictureCache::Encode(const models::VisionEncoder& encoder, const Tensor& picture) {
+  image::SizeOf(picture, "picture");
+  const std::string content = Digest(picture);
+  const auto known = std::ranges::find(kept_, content, &EncodedPicture::content);
+  if (known != kept_.end()) {
+    ++found_;
+    kept_.splice(kept_.end(), kept_, known);
+    return kept_.back();
+  }
+  const models::VisionInput input = encoder.Prepare(picture);
+  ++encoded_;
+  kept_.push_back(
+      {.content = content, .grid = input.grid, .seen = input.seen, .features = encoder.Encode(std::span(&input, 1))});
+  bytes_ += kept_.back().features.bytes();
+  while (bytes_ > max_bytes_ && kept_.size() > 1) {
+    bytes_ -= kept_.front().features.bytes();
+    kept_.pop_front();
+  }
+  return kept_.back();
+}
+
+std::vector<PromptVision> SeeInputs(const models::VisionEncoder& encoder, std::span<const std::vector<int64_t>> prompts,
+                                    std::span<const models::VisionInput> inputs) {
+  const Tensor all = encoder.Encode(inputs);
+  std::vector<int64_t> begins;  // of each input's features
+  int64_t begin = 0;
+  for (const models::VisionInput& input : inputs) {
+    begins.push_back(begin);
+    begin += encoder.Tokens(input.grid);
+  }
+  std::vector<PromptVision> seen;
+  const auto places = models::FindPlaces(prompts, inputs, encoder);
+  for (size_t i = 0; i < prompts.size(); ++i) {
+    PromptVision& vision = seen.emplace_back();
+    for (const models::VisionPlace& place : places[i]) {
+      const int64_t from = begins[place.input];
+      vision.features.push_back({.begin = place.begin,
+                                 .features = all.Slice(0, from, from + place.count),
+                                 .content = Digest(inputs[place.input].patches)});
+    }
+    vision.positions = encoder.Positions(std::ssize(prompts[i]), places[i], inputs);
+  }
+  return seen;
+}
+
+SeeingPrompt ShowPictures(const models::LanguageModel& model, std::vector<int32_t> tokens,
+                          const std::vector<EncodedPicture>& pictures) {
+  if (model.vision() == nullptr) {
+    Require(pictures.empty(), "models of type \"{}\" see no pictures", model.summary().family);
+    return {.tokens = std::move(tokens), .vision = {}};
+  }
+  const models::VisionEncoder& encoder = *model.vision();
+  std::vector<models::VisionInput> inputs;
+  for (const EncodedPicture& picture : pictures) inputs.push_back({.patches = {}, .grid = picture.grid});
+  const std::vector<std::vector<int64_t>> ids = {
+      models::ExpandPlaceholders(std::vector<int64_t>(tokens.begin(), tokens.end()), inputs, encoder)};
+  if (pictures.empty()) return {.tokens = std::move(tokens), .vision = {}};
+  SeeingPrompt prompt{.tokens = {ids[0].begin(), ids[0].end()}, .vision = {}};
+  const auto places = models::FindPlaces(ids, inputs, encoder)[0];
+  for (const models::VisionPlace& place : places) {
+    const EncodedPicture& picture = pictures[place.input];
+    prompt.vision.features.push_back({.begin = place.begin, .features = picture.features, .content = picture.content});
+  }
+  prompt.vision.positions = encoder.Positions(std::ssize(prompt.tokens), places, inputs);
+  return prompt;
+}
+
+}  // namespace tessera::infer
