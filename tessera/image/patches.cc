@@ -30,6 +30,19 @@ Tensor MergedPatches(std::span<const Tensor> frames, const PatchOptions& options
       values[c][i] = static_cast<float>((static_cast<double>(i) / 255 - options.mean[c]) / options.std[c]);
   Tensor patches = Tensor::Empty({grid.patches(), 3 * s * area});
   float* out = patches.mutable_data<float>().data();
+  const auto frame_of = [&](int64_t i) { return std::min(i, std::ssize(frames) - 1); };
+  // Colour c of one frame's part of a patch. A repeated frame's is the one before it.
+  const auto fill_patch = [&](size_t c, int64_t frame, int64_t top, int64_t left, float* to) {
+    if (frame % s != 0 && frame_of(frame) == frame_of(frame - 1)) {
+      std::copy_n(to - area, area, to);
+      return;
+    }
+    const uint8_t* pixels = frames[static_cast<size_t>(frame_of(frame))].data<uint8_t>().data() + c;
+    for (int64_t y = 0; y < p; ++y) {
+      const uint8_t* from = pixels + ((top + y) * size.width + left) * 3;
+      for (int64_t x = 0; x < p; ++x) *to++ = values[c][from[3 * x]];
+    }
+  };
   // One row of blocks is one piece of work.
   ParallelFor(grid.t * (grid.h / m), [&](int64_t work) {
     const int64_t t = work / (grid.h / m), block_row = work % (grid.h / m);
@@ -37,17 +50,9 @@ Tensor MergedPatches(std::span<const Tensor> frames, const PatchOptions& options
     for (int64_t block = 0; block < blocks; ++block) {
       for (int64_t i = 0; i < m * m; ++i, row += 3 * s * area) {
         const int64_t top = (block_row * m + i / m) * p, left = (block * m + i % m) * p;
-        for (int64_t f = 0; f < s; ++f) {
-          const auto frame = static_cast<size_t>(std::min(t * s + f, std::ssize(frames) - 1));
-          const uint8_t* pixels = frames[frame].data<uint8_t>().data();
-          for (int64_t y = 0; y < p; ++y) {
-            const uint8_t* from = pixels + ((top + y) * size.width + left) * 3;
-            for (int64_t x = 0; x < p; ++x)
-              for (size_t c = 0; c < 3; ++c)
-                row[(static_cast<int64_t>(c) * s + f) * area + y * p + x] =
-                    values[c][from[3 * x + static_cast<int64_t>(c)]];
-          }
-        }
+        for (size_t c = 0; c < 3; ++c)
+          for (int64_t f = 0; f < s; ++f)
+            fill_patch(c, t * s + f, top, left, row + (static_cast<int64_t>(c) * s + f) * area);
       }
     }
   });

@@ -6,12 +6,10 @@
 #include <vector>
 
 #include "tessera/core/thread_pool.h"
+#include "tessera/image/resample_u8.h"
 
 namespace tessera::image {
 namespace {
-
-// 8 bits of a pixel and 22 of a weight leave two of 32 for sums that overshoot.
-constexpr int kWeightBits = 22;
 
 double Bicubic(double x, double a) {
   x = std::abs(x);
@@ -110,21 +108,38 @@ void AlongRows(const T* from, T* to, int64_t rows, int64_t in, const AxisFilter&
   });
 }
 
-// Each row of the result from whole rows of [in, row].
-template <typename T>
-void AlongColumns(const T* from, T* to, int64_t row, const AxisFilter& filter) {
-  const auto weights = Arranged(filter, T{});
+// The same for RGB pixels of 8 bits, sooner. The last row is left to the plain loop, which reads nothing beyond it.
+void AlongRgbRows(const uint8_t* from, uint8_t* to, int64_t rows, int64_t in, const AxisFilter& filter) {
+  const int64_t out = std::ssize(filter.first);
+  const auto weights = Arranged(filter, uint8_t{});
+  const FixedTaps taps{filter.first.data(), filter.count.data(), weights.data(), filter.width, out};
+  ParallelForRange(rows - 1, 16, [&](int64_t begin, int64_t end) {
+    for (int64_t y = begin; y < end; ++y) ResampleRgbRow(from + y * in * 3, taps, to + y * out * 3);
+  });
+  AlongRows<uint8_t, 3>(from + (rows - 1) * in * 3, to + (rows - 1) * out * 3, 1, in, filter);
+}
+
+void AlongByteColumns(const uint8_t* from, uint8_t* to, int64_t row, const AxisFilter& filter) {
+  const auto weights = Arranged(filter, uint8_t{});
   ParallelForRange(std::ssize(filter.first), 16, [&](int64_t begin, int64_t end) {
-    std::vector<Sum<T>> sum(static_cast<size_t>(row));
     for (int64_t y = begin; y < end; ++y) {
       const Taps taps = filter.at(y);
-      std::ranges::fill(sum, kHalf<T>);
+      BlendRows({from + taps.first * row, row, taps.count, weights.data() + y * filter.width}, row, to + y * row);
+    }
+  });
+}
+
+// Each row of the result from whole rows of [in, row].
+void AlongColumns(const float* from, float* to, int64_t row, const AxisFilter& filter) {
+  ParallelForRange(std::ssize(filter.first), 16, [&](int64_t begin, int64_t end) {
+    for (int64_t y = begin; y < end; ++y) {
+      const Taps taps = filter.at(y);
+      std::fill_n(to + y * row, row, 0.0f);
       for (int64_t j = 0; j < taps.count; ++j) {
-        const T* line = from + (taps.first + j) * row;
-        const Sum<T> w = weights[static_cast<size_t>(y * filter.width + j)];
-        for (int64_t x = 0; x < row; ++x) sum[static_cast<size_t>(x)] += line[x] * w;
+        const float* line = from + (taps.first + j) * row;
+        const auto weight = static_cast<float>(taps.weights[j]);
+        for (int64_t x = 0; x < row; ++x) to[y * row + x] += line[x] * weight;
       }
-      for (int64_t x = 0; x < row; ++x) to[y * row + x] = Rounded(sum[static_cast<size_t>(x)], T{});
     }
   });
 }
@@ -138,7 +153,9 @@ Tensor ResizeBoth(const Tensor& image, const ImageSize& size, const AxisFilter& 
     wide = Tensor::Empty({H, size.width, C}, image.dtype());
     const T* from = image.data<T>().data();
     T* to = wide.mutable_data<T>().data();
-    if (C == 3) {
+    if constexpr (std::is_same_v<T, uint8_t>) {
+      C == 3 ? AlongRgbRows(from, to, H, W, columns) : AlongRows<uint8_t, 4>(from, to, H, W, columns);
+    } else if (C == 3) {
       AlongRows<T, 3>(from, to, H, W, columns);
     } else if (C == 4) {
       AlongRows<T, 4>(from, to, H, W, columns);
@@ -151,7 +168,12 @@ Tensor ResizeBoth(const Tensor& image, const ImageSize& size, const AxisFilter& 
   }
   if (size.height == H) return wide;
   Tensor result = Tensor::Empty({size.height, size.width, C}, image.dtype());
-  AlongColumns<T>(wide.data<T>().data(), result.mutable_data<T>().data(), size.width * C, rows);
+  const T* from = wide.data<T>().data();
+  T* to = result.mutable_data<T>().data();
+  if constexpr (std::is_same_v<T, uint8_t>)
+    AlongByteColumns(from, to, size.width * C, rows);
+  else
+    AlongColumns(from, to, size.width * C, rows);
   return result;
 }
 

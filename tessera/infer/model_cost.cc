@@ -22,6 +22,7 @@ ModelCost CostOf(models::LanguageModel& model, DType cache_dtype) {
   bool tied = true;
   for (const std::string& name : weights.names()) tied = tied && !is_output(name);
   for (const std::string& name : weights.names()) {
+    if (!name.starts_with("model.") && !is_output(name)) continue;  // a vision tower's, which tokens do not read
     const Tensor& weight = weights.Get(name);
     const int64_t bytes = BytesFor(weight.dtype(), weight.numel());
     const bool table = name.ends_with("embed_tokens.weight");
