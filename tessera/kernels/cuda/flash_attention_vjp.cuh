@@ -14,7 +14,7 @@
 // and dV stay in registers. dQ is summed over key tiles, that is over blocks: each adds its share to an f32 sum in
 // global memory when the block of the key tile before has done so. So every sum has one order, and runs repeat bit for
 // bit. Nobody waits long: blocks start in the order of their key tiles and take query tiles in one order, so each
-// follows its predecessor at a distance. Warp 0 brings tiles, warp 1 L and δ, warp 2 carries dQ's shares away.
+// follows its predecessor at a distance. Warp 0 brings tiles, warp 1 L and δ, warps 2 and 3 carry dQ's shares away.
 //
 // Memory traffic: K, V, dK, dV once; Q, dO once a block; dQ's sums in f32 once a block, mostly within the L2 cache.
 
