@@ -3,7 +3,7 @@
 kernels use. The instruction names each of its registers, so its text cannot be made by a template."""
 import os
 
-WIDTHS = [32, 64, 80, 96, 128, 176, 256]
+WIDTHS = [32, 64, 80, 128, 176, 256]
 TYPES = [("BFloat16", "bf16"), ("Float16", "f16")]
 
 HEAD = """#pragma once

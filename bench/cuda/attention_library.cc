@@ -1,5 +1,6 @@
 // Attention on the GPU as C functions, for bench/cuda/attention.py. 0 is success; else tessera_error() says what
 // failed.
+#include <cmath>
 #include <memory>
 #include <string>
 
@@ -27,8 +28,14 @@ int Guard(Body body) {
   }
 }
 
+cuda::AttentionShape Shape(int bf16, int heads, int kv_heads, int head_dim, int value_dim) {
+  const float scale = 1 / std::sqrt(static_cast<float>(head_dim));
+  return {bf16 ? DType::kBF16 : DType::kF16, heads, kv_heads, head_dim, value_dim, scale};
+}
+
 }  // namespace
 
+// A plan belongs to the caller, who gives it back with …_free.
 extern "C" {
 
 const char* tessera_error() { return LastError().c_str(); }
@@ -41,11 +48,7 @@ void* tessera_attention_plan(int bf16, int heads, int kv_heads, int head_dim, in
     AttentionPattern pattern;
     pattern.causal = causal != 0;
     pattern.sequences.assign(static_cast<size_t>(sequences), {queries, keys, {}, {}});
-    const float scale = 1 / __builtin_sqrtf(static_cast<float>(head_dim));
-    const DType dtype = bf16 ? DType::kBF16 : DType::kF16;
-    plan = std::make_unique<cuda::AttentionPlan>(  // the caller of C owns it
-               pattern, cuda::AttentionShape{dtype, heads, kv_heads, head_dim, value_dim, scale})
-               .release();
+    plan = std::make_unique<cuda::AttentionPlan>(pattern, Shape(bf16, heads, kv_heads, head_dim, value_dim)).release();
   });
   return plan;
 }
@@ -72,10 +75,7 @@ void* tessera_paged_plan(int bf16, int heads, int kv_heads, int head_dim, int va
       pattern.sequences.push_back({1, keys, {}, {}});
       for (int key = 0; key < keys; key += 64) pattern.sequences.back().pages.push_back(page++);
     }
-    const float scale = 1 / __builtin_sqrtf(static_cast<float>(head_dim));
-    const DType dtype = bf16 ? DType::kBF16 : DType::kF16;
-    plan = std::make_unique<cuda::PagedAttentionPlan>(  // the caller of C owns it
-               pattern, cuda::AttentionShape{dtype, heads, kv_heads, head_dim, value_dim, scale})
+    plan = std::make_unique<cuda::PagedAttentionPlan>(pattern, Shape(bf16, heads, kv_heads, head_dim, value_dim))
                .release();
   });
   return plan;

@@ -25,7 +25,6 @@ inline constexpr int kGroupThreads = 128;  // of a warpgroup
 TESSERA_DEVICE int GroupThread() { return threadIdx.x % 128; }
 TESSERA_DEVICE bool FirstThread() { return threadIdx.x == 0; }
 TESSERA_DEVICE void SyncBlock() { __syncthreads(); }
-TESSERA_DEVICE void SyncWarp() { __syncwarp(); }
 TESSERA_DEVICE void SyncGroup() {
   asm volatile("bar.sync %0, 128;" ::"r"(8 + static_cast<int>(threadIdx.x) / 128) : "memory");
 }

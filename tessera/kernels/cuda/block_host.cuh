@@ -63,7 +63,6 @@ inline constexpr int kGroupThreads = 1;
 inline int GroupThread() { return 0; }
 inline bool FirstThread() { return Warpgroup() == 0 && WarpOfGroup() == 0; }
 inline void SyncBlock() { HostAgent::Current().block->all.arrive_and_wait(); }
-inline void SyncWarp() {}
 inline void SyncGroup() {}
 template <int kConsumers>
 void SyncConsumers() {
