@@ -81,7 +81,9 @@ Operand OperandFor(const Tensor& a, const Tensor& b, ProductPrecision precision)
       return {kind, {}, (inputs + 1) / 2, 4, LiveBf16Kernels()->max_rows};
     default: {
       const PanelFormat format = PanelFormatOf(b.dtype());
-      return {kind, format, inputs / kBlockValues, XBlockBytes(format), LiveIntegerKernels().max_rows};
+      const IntegerKernels& kernels = LiveIntegerKernels();
+      const bool pairs = kernels.pair_rows > 0 && a.dim(0) > kernels.max_rows;
+      return {kind, format, inputs / kBlockValues, XBlockBytes(format), pairs ? kernels.pair_rows : kernels.max_rows};
     }
   }
 }
@@ -93,14 +95,16 @@ void Arrange(const Tensor& a, const Operand& operand, std::byte* out) {
     case Kind::kBf16:
       return GroupBf16Rows(a, operand.max_rows, out);
     case Kind::kInteger:
-      return GroupQuantizedRows(a, LiveIntegerKernels(), operand.format, out);
+      return GroupQuantizedRows(a, operand.max_rows, operand.format, out);
   }
 }
 
 void AddFloatWeight(const Tensor& b, ProductJob& job) {
   job.chunk = IsQuantized(b.dtype()) ? job.units : std::min(job.units, kFloatChunk);
   job.w_unit_bytes = 4 * kPanelRows;
-  job.kernels = LiveFloatKernels().multiply.data();
+  const FloatKernels& kernels = LiveFloatKernels();
+  job.kernels = kernels.multiply.data();
+  if (kernels.multiply_pair[0] != nullptr) job.pair_kernels = kernels.multiply_pair.data();
   job.panel = [&b](int64_t panel, int64_t begin, int64_t end, std::byte* scratch) {
     return FloatPanel(b, panel, begin, end, scratch);
   };
@@ -110,6 +114,7 @@ void AddBf16Weight(const Tensor& b, ProductJob& job) {
   job.chunk = std::min(job.units, kPairChunk);
   job.w_unit_bytes = 4 * kPanelRows;  // counted for packed panels too: as many as fit the L2 cache are used at a time
   job.kernels = LiveBf16Kernels()->multiply.data();
+  job.pair_kernels = LiveBf16Kernels()->multiply_pair.data();
   job.panel = [&b](int64_t panel, int64_t begin, int64_t end, std::byte* scratch) -> const std::byte* {
     if (b.packed()) return b.raw() + PanelsOffset(b, panel) + begin * 64;
     PackPanel(b, panel, 2 * begin, std::min(2 * end, b.dim(1)), scratch);
@@ -126,6 +131,7 @@ void AddIntegerWeight(const Tensor& b, ProductJob& job) {
   job.chunk = direct ? job.units : std::min(job.units, kRecordChunk);
   job.w_unit_bytes = direct ? 0 : TileRecordBytes(format);
   job.kernels = direct ? kernels.multiply_packed.data() : kernels.multiply_tile.data();
+  if (job.max_rows == LiveIntegerKernels().pair_rows) job.pair_kernels = kernels.multiply_tile_pair.data();
   job.panel = [&b, &kernels, format, direct](int64_t panel, int64_t begin, int64_t end, std::byte* scratch) {
     const std::byte* packed;
     if (b.packed()) {

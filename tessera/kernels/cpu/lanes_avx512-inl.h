@@ -1,6 +1,7 @@
 // Sixteen lanes in one AVX-512 register. Included inside a target region; the integer dot products need VNNI.
 
 struct Avx512Lanes {
+  static constexpr bool kPairs = true;  // 12 rows of two panels: 24 sums, two vectors of weights and one of x
   using F = __m512;
   static F Zero() { return _mm512_setzero_ps(); }
   static F Set(float x) { return _mm512_set1_ps(x); }

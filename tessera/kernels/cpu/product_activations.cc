@@ -128,12 +128,13 @@ void GroupBf16Rows(const Tensor& x, int max_rows, std::byte* out) {
   });
 }
 
-void GroupQuantizedRows(const Tensor& x, const IntegerKernels& kernels, const PanelFormat& format, std::byte* out) {
+void GroupQuantizedRows(const Tensor& x, int max_rows, const PanelFormat& format, std::byte* out) {
   const int64_t inputs = x.dim(1), blocks = inputs / kBlockValues;
-  ForEachGroup(x, kernels.max_rows, [&](int64_t row, int rows) {
+  const auto quantize = LiveIntegerKernels().quantize;
+  ForEachGroup(x, max_rows, [&](int64_t row, int rows) {
     float* scratch = reinterpret_cast<float*>(ThreadScratch(Scratch::kConverted, inputs * 4));
     uint8_t* group = reinterpret_cast<uint8_t*>(out + row * blocks * XBlockBytes(format));
-    for (int r = 0; r < rows; ++r) kernels.quantize(RowAsFloat(x, row + r, scratch), blocks, format, r, rows, group);
+    for (int r = 0; r < rows; ++r) quantize(RowAsFloat(x, row + r, scratch), blocks, format, r, rows, group);
   });
 }
 

@@ -14,6 +14,6 @@ void GroupFloatRows(const Tensor& x, int max_rows, std::byte* out);
 // The same in bf16, of x in bf16 or f32 (rounded): pairs [(K + 1) / 2][R][2].
 void GroupBf16Rows(const Tensor& x, int max_rows, std::byte* out);
 // XBlocks of the format: M · K / 32 · XBlockBytes(format) bytes.
-void GroupQuantizedRows(const Tensor& x, const IntegerKernels& kernels, const PanelFormat& format, std::byte* out);
+void GroupQuantizedRows(const Tensor& x, int max_rows, const PanelFormat& format, std::byte* out);
 
 }  // namespace tessera::kernels

@@ -23,6 +23,7 @@ struct Avx2Lanes {
     __m256i a, b;
   };
   using W = I;
+  static constexpr bool kPairs = false;  // a panel is two registers already
   static constexpr int kIntegerRows = 3;
   static constexpr int kDirectRows = 3;
   static constexpr bool kWideDotSubtractsZero = true;

@@ -16,19 +16,24 @@ namespace {
 #include "tessera/kernels/cpu/product_float-inl.h"
 
 // y[r] += x[u][r][0] w[u][0] + x[u][r][1] w[u][1]      for each pair u of values of K
-template <int R>
+template <int R, int P>
 void MultiplyBf16(const MicroArgs& a) {
-  Rows<Avx512Lanes, R> y;
+  Sums<Avx512Lanes, R, P> y;
   y.Load(a);
   const std::byte* x = static_cast<const std::byte*>(a.x);
-  const std::byte* w = static_cast<const std::byte*>(a.w);
-  for (int64_t u = 0; u < a.units; ++u, x += 4 * R, w += 64) {
-    const __m512i pairs = _mm512_loadu_si512(w);
+  const std::byte* w[P];
+  for (int p = 0; p < P; ++p) w[p] = static_cast<const std::byte*>(a.panels[p].w);
+  for (int64_t u = 0; u < a.units; ++u, x += 4 * R) {
+    __m512i pairs[P];
+#pragma GCC unroll 2
+    for (int p = 0; p < P; ++p) pairs[p] = _mm512_loadu_si512(w[p] + 64 * u);
 #pragma GCC unroll 16
     for (int r = 0; r < R; ++r) {
-      const int32_t pair = ReadAs<int32_t>(x + 4 * r);
-      y.sum[r] = _mm512_dpbf16_ps(y.sum[r], reinterpret_cast<__m512bh>(pairs),
-                                  reinterpret_cast<__m512bh>(_mm512_set1_epi32(pair)));
+      const __m512i pair = _mm512_set1_epi32(ReadAs<int32_t>(x + 4 * r));
+#pragma GCC unroll 2
+      for (int p = 0; p < P; ++p)
+        y.of[p][r] =
+            _mm512_dpbf16_ps(y.of[p][r], reinterpret_cast<__m512bh>(pairs[p]), reinterpret_cast<__m512bh>(pair));
     }
   }
   y.Store(a);
@@ -47,7 +52,8 @@ template <int... R>
 Bf16Kernels MakeBf16Kernels(std::integer_sequence<int, R...>) {
   Bf16Kernels table;
   table.max_rows = sizeof...(R);
-  ((table.multiply[R] = MultiplyBf16<R + 1>), ...);
+  ((table.multiply[R] = MultiplyBf16<R + 1, 1>), ...);
+  ((table.multiply_pair[R] = MultiplyBf16<R + 1, 2>), ...);
   table.narrow = NarrowToBf16;
   return table;
 }

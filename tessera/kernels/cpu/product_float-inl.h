@@ -8,31 +8,46 @@ T ReadAs(const void* from) {
   return value;
 }
 
-template <class V, int R>
-struct Rows {
-  typename V::F sum[R];
+// The sums of R rows and P panels, in registers.
+template <class V, int R, int P>
+struct Sums {
+  typename V::F of[P][R];
 
   void Load(const MicroArgs& a) {
+#pragma GCC unroll 2
+    for (int p = 0; p < P; ++p) {
 #pragma GCC unroll 16
-    for (int r = 0; r < R; ++r) sum[r] = a.first ? V::Zero() : V::LoadUpTo(a.y + r * a.y_stride, a.columns);
+      for (int r = 0; r < R; ++r)
+        of[p][r] = a.first ? V::Zero() : V::LoadUpTo(a.panels[p].y + r * a.y_stride, a.panels[p].columns);
+    }
   }
   void Store(const MicroArgs& a) const {
+#pragma GCC unroll 2
+    for (int p = 0; p < P; ++p) {
 #pragma GCC unroll 16
-    for (int r = 0; r < R; ++r) V::StoreUpTo(sum[r], a.y + r * a.y_stride, a.columns);
+      for (int r = 0; r < R; ++r) V::StoreUpTo(of[p][r], a.panels[p].y + r * a.y_stride, a.panels[p].columns);
+    }
   }
 };
 
 // y[r] += x[u][r] w[u]                          for each value u of K
-template <class V, int R>
+template <class V, int R, int P>
 void MultiplyF32(const MicroArgs& a) {
-  Rows<V, R> y;
+  Sums<V, R, P> y;
   y.Load(a);
   const float* x = static_cast<const float*>(a.x);
-  const float* w = static_cast<const float*>(a.w);
-  for (int64_t u = 0; u < a.units; ++u, x += R, w += kPanelRows) {
-    const typename V::F lanes = V::Load(w);
+  const float* w[P];
+  for (int p = 0; p < P; ++p) w[p] = static_cast<const float*>(a.panels[p].w);
+  for (int64_t u = 0; u < a.units; ++u, x += R) {
+    typename V::F lanes[P];
+#pragma GCC unroll 2
+    for (int p = 0; p < P; ++p) lanes[p] = V::Load(w[p] + u * kPanelRows);
 #pragma GCC unroll 16
-    for (int r = 0; r < R; ++r) y.sum[r] = V::MulAdd(lanes, V::Set(x[r]), y.sum[r]);
+    for (int r = 0; r < R; ++r) {
+      const typename V::F value = V::Set(x[r]);
+#pragma GCC unroll 2
+      for (int p = 0; p < P; ++p) y.of[p][r] = V::MulAdd(lanes[p], value, y.of[p][r]);
+    }
   }
   y.Store(a);
 }
@@ -58,7 +73,8 @@ template <class V, int... R>
 FloatKernels MakeFloatKernels(std::integer_sequence<int, R...>) {
   FloatKernels table;
   table.max_rows = sizeof...(R);
-  ((table.multiply[R] = MultiplyF32<V, R + 1>), ...);
+  ((table.multiply[R] = MultiplyF32<V, R + 1, 1>), ...);
+  if constexpr (V::kPairs) ((table.multiply_pair[R] = MultiplyF32<V, R + 1, 2>), ...);
   table.widen_bf16 = WidenBf16<V>;
   table.widen_f16 = WidenF16<V>;
   return table;

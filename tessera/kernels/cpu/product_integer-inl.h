@@ -77,41 +77,66 @@ void Unpack(const uint8_t* packed, int64_t records, uint8_t* tile) {
   }
 }
 
-template <class V, PanelFormat kFormat, int R, class Records>
+template <class Records, int P>
+struct PanelRecords {
+  Records of[P];
+  void Next() {
+#pragma GCC unroll 2
+    for (int p = 0; p < P; ++p) of[p].Next();
+  }
+};
+
+template <class Records, int... P>
+PanelRecords<Records, sizeof...(P)> RecordsOf(const MicroArgs& a, std::integer_sequence<int, P...>) {
+  return {{Records(a.panels[P].w)...}};
+}
+
+template <class V, PanelFormat kFormat, int R, int P, class Records>
 void MultiplyInteger(const MicroArgs& a) {
   constexpr int kGroups = 8 / kFormat.parts;   // of four values, in a part
   constexpr bool kWide = kFormat.zero == 128;  // codes use all eight bits
   constexpr bool kStartsAtZero = kFormat.minimum || (kWide && V::kWideDotSubtractsZero);
-  Rows<V, R> y;
+  Sums<V, R, P> y;
   y.Load(a);
-  Records w(a.w);
+  auto w = RecordsOf<Records>(a, std::make_integer_sequence<int, P>());
   const uint8_t* x = static_cast<const uint8_t*>(a.x);
   for (int64_t u = 0; u < a.units; ++u, w.Next(), x += R * XBlockBytes(kFormat)) {
     const uint8_t* scales = x + R * 32;
     const uint8_t* sums = x + R * 36;
 #pragma GCC unroll 2
     for (int part = 0; part < kFormat.parts; ++part) {
-      typename V::I sum[R];
+      typename V::I sum[P][R];
 #pragma GCC unroll 16
-      for (int r = 0; r < R; ++r)
-        sum[r] = kStartsAtZero ? V::ZeroI() : V::SetI(ReadAs<int32_t>(sums + 4 * (part * R + r)));
+      for (int r = 0; r < R; ++r) {
+        const typename V::I start =
+            kStartsAtZero ? V::ZeroI() : V::SetI(ReadAs<int32_t>(sums + 4 * (part * R + r)));
+#pragma GCC unroll 2
+        for (int p = 0; p < P; ++p) sum[p][r] = start;
+      }
 #pragma GCC unroll 8
       for (int j = part * kGroups; j < (part + 1) * kGroups; ++j) {
-        const typename V::W codes = w.Codes(j);
+        typename V::W codes[P];
+#pragma GCC unroll 2
+        for (int p = 0; p < P; ++p) codes[p] = w.of[p].Codes(j);
 #pragma GCC unroll 16
         for (int r = 0; r < R; ++r) {
           const int32_t four = ReadAs<int32_t>(x + r * 32 + 4 * j);
-          sum[r] = kWide ? V::WideDot(sum[r], codes, four) : V::Dot(sum[r], codes, four);
+#pragma GCC unroll 2
+          for (int p = 0; p < P; ++p)
+            sum[p][r] = kWide ? V::WideDot(sum[p][r], codes[p], four) : V::Dot(sum[p][r], codes[p], four);
         }
       }
-      const typename V::F scale = w.Scale(part);
-      typename V::F minimum = scale;  // used only by formats that have one
-      if constexpr (kFormat.minimum) minimum = w.Minimum();
+#pragma GCC unroll 2
+      for (int p = 0; p < P; ++p) {
+        const typename V::F scale = w.of[p].Scale(part);
+        typename V::F minimum = scale;  // used only by formats that have one
+        if constexpr (kFormat.minimum) minimum = w.of[p].Minimum();
 #pragma GCC unroll 16
-      for (int r = 0; r < R; ++r) {
-        typename V::F term = V::Mul(V::ToFloat(sum[r]), scale);
-        if constexpr (kFormat.minimum) term = V::MulAdd(minimum, V::Set(ReadAs<float>(sums + 4 * r)), term);
-        y.sum[r] = V::MulAdd(term, V::Set(ReadAs<float>(scales + 4 * r)), y.sum[r]);
+        for (int r = 0; r < R; ++r) {
+          typename V::F term = V::Mul(V::ToFloat(sum[p][r]), scale);
+          if constexpr (kFormat.minimum) term = V::MulAdd(minimum, V::Set(ReadAs<float>(sums + 4 * r)), term);
+          y.of[p][r] = V::MulAdd(term, V::Set(ReadAs<float>(scales + 4 * r)), y.of[p][r]);
+        }
       }
     }
   }
@@ -157,12 +182,17 @@ constexpr PanelFormat TileFormat(const PanelFormat& format) {
 
 template <class V, PanelFormat kFormat, int... R>
 void AddFormatRows(IntegerFormatKernels& kernels, std::integer_sequence<int, R...>) {
-  ((kernels.multiply_tile[R] = MultiplyInteger<V, kFormat, R + 1, TileRecords<V, kFormat>>), ...);
+  ((kernels.multiply_tile[R] = MultiplyInteger<V, kFormat, R + 1, 1, TileRecords<V, kFormat>>), ...);
+}
+
+template <class V, PanelFormat kFormat, int... R>
+void AddFormatPairs(IntegerFormatKernels& kernels, std::integer_sequence<int, R...>) {
+  ((kernels.multiply_tile_pair[R] = MultiplyInteger<V, kFormat, R + 1, 2, TileRecords<V, kFormat>>), ...);
 }
 
 template <class V, PanelFormat kFormat, int... R>
 void AddPackedRows(IntegerFormatKernels& kernels, std::integer_sequence<int, R...>) {
-  ((kernels.multiply_packed[R] = MultiplyInteger<V, kFormat, R + 1, PackedRecords<V, kFormat>>), ...);
+  ((kernels.multiply_packed[R] = MultiplyInteger<V, kFormat, R + 1, 1, PackedRecords<V, kFormat>>), ...);
 }
 
 template <class V, DType kDType>
@@ -170,6 +200,7 @@ void AddFormat(IntegerKernels& table) {
   constexpr PanelFormat kFormat = PanelFormatOf(kDType);
   IntegerFormatKernels& kernels = table.formats[static_cast<size_t>(kDType)];
   AddFormatRows<V, TileFormat(kFormat)>(kernels, std::make_integer_sequence<int, V::kIntegerRows>());
+  if constexpr (V::kPairs) AddFormatPairs<V, TileFormat(kFormat)>(kernels, std::make_integer_sequence<int, V::kPairRows>());
   AddPackedRows<V, kFormat>(kernels, std::make_integer_sequence<int, V::kDirectRows>());
   kernels.unpack = Unpack<V, kFormat>;
 }
@@ -178,6 +209,7 @@ template <class V>
 IntegerKernels MakeIntegerKernels() {
   IntegerKernels table;
   table.max_rows = V::kIntegerRows;
+  if constexpr (V::kPairs) table.pair_rows = V::kPairRows;
   table.quantize = Quantize<V>;
   AddFormat<V, DType::kQ4_0>(table);
   AddFormat<V, DType::kQ4_1>(table);

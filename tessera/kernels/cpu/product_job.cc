@@ -37,10 +37,7 @@ class PanelTiles {
       panels_[static_cast<size_t>(p - p0)] =
           job_.panel(p, begin, end, tiles_ + (p - p0) * job_.chunk * job_.w_unit_bytes);
   }
-  void Multiply(int64_t panel, int64_t rows, MicroArgs args) const {
-    args.w = panels_[static_cast<size_t>(panel - first_)];
-    job_.kernels[rows - 1](args);
-  }
+  const std::byte* operator[](int64_t panel) const { return panels_[static_cast<size_t>(panel - first_)]; }
 
  private:
   const ProductJob& job_;
@@ -49,25 +46,47 @@ class PanelTiles {
   std::array<const std::byte*, kPanelBatch> panels_{};
 };
 
+// y of the panels p … p + count - 1, one or two, for a group of rows.
+void MultiplyPanels(const ProductJob& job, const PanelTiles& tiles, int64_t p, int64_t count, int64_t row, int64_t rows,
+                    MicroArgs& args) {
+  args.y_stride = job.outputs;
+  for (int64_t i = 0; i < count; ++i) {
+    const int64_t first = (p + i) * kPanelRows;
+    args.panels[static_cast<size_t>(i)] = {
+        .w = tiles[p + i],
+        .y = job.y + row * job.outputs + first,
+        .columns = static_cast<int>(std::min<int64_t>(kPanelRows, job.outputs - first)),
+    };
+  }
+  (count == 2 ? job.pair_kernels : job.kernels)[rows - 1](args);
+}
+
 // silu(gate) ∘ up for one panel and a group of rows. The two products live in L1 and are never stored.
-void GatedPanel(const PanelTiles& gate, const PanelTiles& up, int64_t panel, int64_t rows, const MicroArgs& args) {
+void GatedPanel(const ProductJob& job, const PanelTiles& gate, const PanelTiles& up, int64_t p, int64_t row,
+                int64_t rows, MicroArgs& args) {
   alignas(64) float gates[kMostRows * kPanelRows], ups[kMostRows * kPanelRows];
-  MicroArgs own = args;
-  own.y_stride = own.columns = kPanelRows;
-  own.y = gates;
-  gate.Multiply(panel, rows, own);
-  own.y = ups;
-  up.Multiply(panel, rows, own);
+  args.y_stride = kPanelRows;
+  args.panels = {MicroPanel{.w = gate[p], .y = gates}, MicroPanel{.w = up[p], .y = ups}};
+  if (job.pair_kernels != nullptr && job.pair_kernels == job.up->pair_kernels) {
+    job.pair_kernels[rows - 1](args);
+  } else {
+    job.kernels[rows - 1](args);
+    args.panels[0] = args.panels[1];
+    job.up->kernels[rows - 1](args);
+  }
   SiluMulRow(gates, ups, rows * kPanelRows, gates);
+  const int64_t columns = std::min<int64_t>(kPanelRows, job.outputs - p * kPanelRows);
+  float* y = job.y + row * job.outputs + p * kPanelRows;
   for (int64_t r = 0; r < rows; ++r)
-    std::memcpy(args.y + r * args.y_stride, gates + r * kPanelRows, static_cast<size_t>(args.columns) * sizeof(float));
+    std::memcpy(y + r * job.outputs, gates + r * kPanelRows, static_cast<size_t>(columns) * sizeof(float));
 }
 
 void RunPiece(const Piece& piece) {
   const ProductJob& job = *piece.job;
   const int64_t tile_bytes = job.chunk * job.w_unit_bytes, weights = Weights(job);
-  const int64_t batch =
+  int64_t batch =
       std::clamp<int64_t>(tile_bytes == 0 ? kPanelBatch : kTileBytes / (tile_bytes * weights), 1, kPanelBatch);
+  if (batch > 1) batch -= batch % 2;
   const int64_t all_tiles = std::min(batch, piece.panel_end - piece.panel_begin) * tile_bytes;
   std::byte* scratch = ThreadScratch(Scratch::kTile, all_tiles * weights);
   PanelTiles tiles(job, scratch), up_tiles(job.up != nullptr ? *job.up : job, scratch + all_tiles);
@@ -82,15 +101,14 @@ void RunPiece(const Piece& piece) {
         MicroArgs args;
         args.units = end - begin;
         args.x = job.x + (row * job.units + begin * rows) * job.x_unit_bytes;
-        args.y_stride = job.outputs;
         args.first = begin == 0;
-        for (int64_t p = p0; p < p1; ++p) {
-          args.y = job.y + row * job.outputs + p * kPanelRows;
-          args.columns = static_cast<int>(std::min<int64_t>(kPanelRows, job.outputs - p * kPanelRows));
-          if (job.up != nullptr)
-            GatedPanel(tiles, up_tiles, p, rows, args);
-          else
-            tiles.Multiply(p, rows, args);
+        if (job.up != nullptr) {
+          for (int64_t p = p0; p < p1; ++p) GatedPanel(job, tiles, up_tiles, p, row, rows, args);
+        } else {
+          for (int64_t p = p0, count; p < p1; p += count) {
+            count = std::min<int64_t>(job.pair_kernels != nullptr ? 2 : 1, p1 - p);
+            MultiplyPanels(job, tiles, p, count, row, rows, args);
+          }
         }
       }
     }
@@ -109,7 +127,8 @@ std::vector<Piece> Cut(std::span<const ProductJob> jobs) {
   for (const ProductJob& job : jobs) {
     const int64_t panels = PanelCount(job.outputs), groups = Groups(job);
     const int64_t most = groups == 1 ? panels : 2 * kPanelBatch;
-    const int64_t panels_each = std::clamp<int64_t>((work_each + groups - 1) / groups, 1, most);
+    int64_t panels_each = std::clamp<int64_t>((work_each + groups - 1) / groups, 1, most);
+    if (job.pair_kernels != nullptr) panels_each += panels_each % 2;
     const int64_t pieces_by_panels = (panels + panels_each - 1) / panels_each;
     const int64_t own_wanted = std::max<int64_t>(1, (panels * groups + work_each / 2) / work_each);
     const int64_t row_cuts = std::clamp<int64_t>(own_wanted / pieces_by_panels, 1, groups);

@@ -22,7 +22,8 @@ struct ProductJob {
 
   int64_t outputs = 0;
   float* y = nullptr;                    // [rows, outputs]
-  const MicroKernel* kernels = nullptr;  // [R - 1]
+  const MicroKernel* kernels = nullptr;       // [R - 1]
+  const MicroKernel* pair_kernels = nullptr;  // the same for two panels; null where there are none
   // Units begin … end - 1 of a panel as the kernels want them: written to `scratch`, which is returned, or lying
   // somewhere already.
   std::function<const std::byte*(int64_t panel, int64_t begin, int64_t end, std::byte* scratch)> panel;

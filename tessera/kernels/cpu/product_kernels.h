@@ -1,6 +1,7 @@
 #pragma once
 // The inner loops of a product, one table an instruction set. Each works on one panel of the weight (sixteen outputs,
-// one lane each) and a group of at most `max_rows` rows of x. Operands lie as the loop reads them:
+// one lane each), or on two at once where registers suffice, and a group of rows of x. Two panels share what is loaded
+// of x: a processor that multiplies twice a cycle loads no more than that. Operands lie as the loop reads them:
 //
 //   x   groups of rows; inside a group of R rows, unit u of all R rows, then unit u + 1.
 //       f32: unit = one value [R].   bf16: unit = two values [R][2].   integers: unit = 32 values, an XBlock of R rows.
@@ -18,20 +19,23 @@
 
 namespace tessera::kernels {
 
+struct MicroPanel {
+  const void* w = nullptr;
+  float* y = nullptr;  // row r at y + r · y_stride
+  int columns = kPanelRows;
+};
 struct MicroArgs {
   int64_t units = 0;
   const void* x = nullptr;
-  const void* w = nullptr;
-  float* y = nullptr;    // row r at y + r · y_stride
   int64_t y_stride = 0;  // in values
-  int columns = kPanelRows;
-  bool first = true;  // start from zero; else add to y
+  bool first = true;     // start from zero; else add to y
+  std::array<MicroPanel, 2> panels;
 };
 using MicroKernel = void (*)(const MicroArgs&);
 
 // An XBlock of R rows: q int8 [R][32], scale f32 [R], and then what the format's zero or minimum needs of the sums of
 // q:
-//   symmetric   int32 [parts][R]: -zero · Σ q over the part
+//   symmetric   int32 [parts][R]: -zero · Σ q over the part, what the sum of c · q starts from
 //   minimum     f32 [R]: Σ q
 // A row's x is scale · q. The scale is max |x| / 127; NaN if the block holds an infinity or NaN.
 constexpr int64_t XBlockBytes(const PanelFormat& format) { return 32 + 4 + 4 * format.parts; }
@@ -47,18 +51,20 @@ inline constexpr int kMostDirectRows = 12;  // rows for which unpacking in regis
 struct FloatKernels {
   int max_rows = 0;
   std::array<MicroKernel, kMostRows> multiply{};                                   // [R - 1]
+  std::array<MicroKernel, kMostRows> multiply_pair{};                              // of two panels; null if there are none
   void (*widen_bf16)(const uint16_t* pairs, int64_t count, float* out) = nullptr;  // bf16 panel -> f32 panel, K = count
   void (*widen_f16)(const uint16_t* values, int64_t count, float* out) = nullptr;  // any `count` values
 };
 
 struct Bf16Kernels {
   int max_rows = 0;
-  std::array<MicroKernel, kMostRows> multiply{};
+  std::array<MicroKernel, kMostRows> multiply{}, multiply_pair{};
   void (*narrow)(const float* values, int64_t count, uint16_t* out) = nullptr;  // to nearest even; subnormals to zero
 };
 
 struct IntegerFormatKernels {
   std::array<MicroKernel, kMostRows> multiply_tile{};
+  std::array<MicroKernel, kMostRows> multiply_tile_pair{};     // null beyond pair_rows
   std::array<MicroKernel, kMostDirectRows> multiply_packed{};  // null beyond max_rows
   // records begin … of a packed panel (its pointer at the first, or at its header) -> tile
   void (*unpack)(const uint8_t* packed, int64_t records, uint8_t* tile) = nullptr;
@@ -66,6 +72,7 @@ struct IntegerFormatKernels {
 
 struct IntegerKernels {
   int max_rows = 0;
+  int pair_rows = 0;  // of a group that is multiplied with two panels; 0 if there are no such loops
   std::array<IntegerFormatKernels, kDTypeCount> formats{};
   // Row r of an XBlock group of R rows: x [32 · blocks] -> its places in blocks 0, 1, …
   void (*quantize)(const float* x, int64_t blocks, const PanelFormat& format, int row, int rows,

@@ -23,6 +23,7 @@ struct PortableLanes {
   struct W {
     uint8_t byte[64];
   };
+  static constexpr bool kPairs = false;
   static constexpr int kIntegerRows = 2;
   static constexpr int kDirectRows = 0;
   static constexpr bool kWideDotSubtractsZero = false;
