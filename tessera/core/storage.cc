@@ -3,8 +3,8 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <array>
 #include <bit>
-#include <map>
 #include <mutex>
 #include <new>
 #include <vector>
@@ -15,7 +15,8 @@ namespace {
 constexpr int64_t kLineBytes = 64;
 constexpr std::align_val_t kLine{kLineBytes};
 constexpr int64_t kHugePage = int64_t{2} << 20;
-constexpr int64_t kReusedFrom = int64_t{64} << 10, kWaitingAtMost = int64_t{256} << 20;
+// The C library keeps smaller blocks at hand itself; larger ones it splits and merges again at every operator.
+constexpr int64_t kReusedFrom = 1024, kWaitingAtMost = int64_t{256} << 20;
 #if defined(__SANITIZE_ADDRESS__)  // GCC
 #define TESSERA_ADDRESS_SANITIZER 1
 #elif defined(__has_feature)
@@ -36,44 +37,51 @@ void DeleteBlock(std::byte* block, int64_t bytes) {
   ::operator delete (block, bytes < kHugePage ? kLine : std::align_val_t{kHugePage});
 }
 
-// The size that a large block really has: the next of four steps between powers of two.
-int64_t SizeClass(int64_t bytes) {
-  const int64_t step = std::max<int64_t>(4096, int64_t{1} << (std::bit_width(static_cast<uint64_t>(bytes - 1)) - 3));
-  return (bytes + step - 1) / step * step;
-}
+// The size that such a block really has: the next of four steps between powers of two.
+struct SizeClass {
+  int64_t bytes;
+  size_t index;  // from 0, in order of size
+
+  explicit SizeClass(int64_t least) {
+    const int shift = std::bit_width(static_cast<uint64_t>(least - 1)) - 3;  // steps of 1 << shift, from the fourth on
+    const int64_t steps = (least + (int64_t{1} << shift) - 1) >> shift;
+    bytes = steps << shift;
+    index = static_cast<size_t>(4 * shift + steps);
+  }
+};
 
 // Freed blocks by size. Never destroyed: tensors of static storage may outlive anything.
 class Waiting {
  public:
-  std::byte* Take(int64_t size) {
+  std::byte* Take(const SizeClass& size) {
     {
       const std::lock_guard lock(mutex_);
-      const auto found = blocks_.find(size);
-      if (found != blocks_.end() && !found->second.empty()) {
-        std::byte* block = found->second.back();
-        found->second.pop_back();
-        bytes_ -= size;
+      std::vector<std::byte*>& blocks = blocks_[size.index];
+      if (!blocks.empty()) {
+        std::byte* block = blocks.back();
+        blocks.pop_back();
+        bytes_ -= size.bytes;
         return block;
       }
     }
-    return NewBlock(size);
+    return NewBlock(size.bytes);
   }
 
-  void Give(std::byte* block, int64_t size) {
+  void Give(std::byte* block, const SizeClass& size) {
     {
       const std::lock_guard lock(mutex_);
-      if (kReuse && bytes_ + size <= kWaitingAtMost) {
-        blocks_[size].push_back(block);
-        bytes_ += size;
+      if (kReuse && bytes_ + size.bytes <= kWaitingAtMost) {
+        blocks_[size.index].push_back(block);
+        bytes_ += size.bytes;
         return;
       }
     }
-    DeleteBlock(block, size);
+    DeleteBlock(block, size.bytes);
   }
 
  private:
   std::mutex mutex_;
-  std::map<int64_t, std::vector<std::byte*>> blocks_;
+  std::array<std::vector<std::byte*>, 256> blocks_;  // [class]
   int64_t bytes_ = 0;
 };
 
@@ -92,7 +100,7 @@ std::shared_ptr<std::byte> AllocateStorage(int64_t bytes) {
     const auto place = reinterpret_cast<uintptr_t>(block.get());
     return {block, block.get() + (kLineBytes - place % kLineBytes) % kLineBytes};
   }
-  const int64_t size = SizeClass(bytes);
+  const SizeClass size(bytes);
   return {TheWaiting().Take(size), [size](std::byte* p) { TheWaiting().Give(p, size); }};
 }
 

@@ -17,15 +17,18 @@ struct KvLayout {
   DType dtype;
   int64_t key_dim, value_dim, value_stride;
   int64_t key_scales, values, value_scales, head_bytes;  // byte offsets in a head's block, and its size
+  int64_t page_bytes;
 
   explicit KvLayout(const KvPageFormat& format);
 
-  // Index (in stored numbers) of key value d of token t, and of value d of token t, in their parts.
+  // Index (in stored numbers) of key value d of token t, and of value d of token t, in their parts. kPairs: in bf16.
+  template <bool kPairs>
   int64_t Key(int64_t t, int64_t d) const {
-    return dtype == DType::kBF16 ? ((d / 2) * kPageTokens + t) * 2 + d % 2 : d * kPageTokens + t;
+    return kPairs ? ((d / 2) * kPageTokens + t) * 2 + d % 2 : d * kPageTokens + t;
   }
+  template <bool kPairs>
   int64_t Value(int64_t t, int64_t d) const {
-    return dtype == DType::kBF16 ? ((t / 2) * value_stride + d) * 2 + t % 2 : t * value_stride + d;
+    return kPairs ? ((t / 2) * value_stride + d) * 2 + t % 2 : t * value_stride + d;
   }
   int64_t KeyScale(int64_t t, int64_t d) const { return d / 32 * kPageTokens + t; }
   int64_t ValueScale(int64_t t, int64_t d) const { return t * ((value_dim + 31) / 32) + d / 32; }

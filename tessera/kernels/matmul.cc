@@ -132,7 +132,12 @@ void AddIntegerWeight(const Tensor& b, ProductJob& job) {
   job.w_unit_bytes = direct ? 0 : TileRecordBytes(format);
   job.kernels = direct ? kernels.multiply_packed.data() : kernels.multiply_tile.data();
   if (job.max_rows == LiveIntegerKernels().pair_rows) job.pair_kernels = kernels.multiply_tile_pair.data();
-  job.panel = [&b, &kernels, format, direct](int64_t panel, int64_t begin, int64_t end, std::byte* scratch) {
+  if (direct) {
+    job.panels = b.raw();
+    job.panel_bytes = PanelsOffset(b, 1);
+    return;
+  }
+  job.panel = [&b, &kernels, format](int64_t panel, int64_t begin, int64_t end, std::byte* scratch) {
     const std::byte* packed;
     if (b.packed()) {
       packed = b.raw() + PanelsOffset(b, panel) + format.offset(begin);
@@ -141,7 +146,6 @@ void AddIntegerWeight(const Tensor& b, ProductJob& job) {
       PackPanel(b, panel, begin, end, own);
       packed = own;
     }
-    if (direct) return packed;
     kernels.unpack(reinterpret_cast<const uint8_t*>(packed), end - begin, reinterpret_cast<uint8_t*>(scratch));
     return static_cast<const std::byte*>(scratch);
   };

@@ -8,6 +8,7 @@
 #endif
 
 #include <memory>
+#include <optional>
 
 #include "tessera/core/storage.h"
 #include "tessera/kernels/cpu/softmax-inl.h"
@@ -94,6 +95,7 @@ class KeyTiles {
         kt_(NewBuffer<T>(work.key_width() * kTile)),
         v_(NewBuffer<T>(work.value_width() * kTile)),
         rows_(NewBuffer<T>(work.pages ? 0 : kTile * std::max(work.key_width(), work.value_width()))) {
+    if (work.pages) layout_.emplace(work.pages->format);
     const size_t count = static_cast<size_t>(work.sequences[sequence].sequence->key_count);
     if (work.pages || count == 0) return;
     const HeadRows k(work.x.k, work.sequences[sequence].first_key, kv_head);
@@ -131,9 +133,9 @@ class KeyTiles {
   Panel<T> Values() const { return {v_.get(), kTile, work_.value_width(), work_.value_width()}; }
 
   View LoadPage(int64_t t) {
-    const KvLayout layout(work_.pages->format);
+    const KvLayout& layout = *layout_;
     const int32_t page = work_.sequences[sequence_].sequence->pages[static_cast<size_t>(t)];
-    const std::byte* block = work_.pages->base + page * work_.pages->format.page_bytes() + kv_head_ * layout.head_bytes;
+    const std::byte* block = work_.pages->base + page * layout.page_bytes + kv_head_ * layout.head_bytes;
     View view{Keys(), Values()};
     if (layout.dtype == DTypeOf<T>) {
       view.kt.data = reinterpret_cast<const T*>(block);
@@ -185,6 +187,7 @@ class KeyTiles {
   size_t sequence_;
   int64_t kv_head_;
   Buffer<T> kt_, v_, rows_;
+  std::optional<KvLayout> layout_;  // of pages
   struct {
     size_t count = 0;  // of rows; none in pages
     const std::byte *k = nullptr, *v = nullptr;

@@ -11,6 +11,9 @@
 namespace tessera::kernels {
 namespace {
 
+// Work below which threads would cost more than they save.
+constexpr int64_t kSerialValues = 8192;
+
 int64_t RoundUp(int64_t n, int64_t multiple) { return (n + multiple - 1) / multiple * multiple; }
 
 // One token of one head, in any dtype. T is the stored number: float, BFloat16, Float16 or int8_t (q8_0).
@@ -19,11 +22,11 @@ class Slot {
  public:
   Slot(const KvPages& pages, const KvLayout& layout, int64_t slot, int64_t head)
       : layout_(layout),
-        block_(pages.base + slot / kPageTokens * pages.format.page_bytes() + head * layout.head_bytes),
+        block_(pages.base + slot / kPageTokens * layout.page_bytes + head * layout.head_bytes),
         token_(slot % kPageTokens) {}
 
-  T& Key(int64_t d) const { return reinterpret_cast<T*>(block_)[layout_.Key(token_, d)]; }
-  T& Value(int64_t d) const { return reinterpret_cast<T*>(block_ + layout_.values)[layout_.Value(token_, d)]; }
+  T& Key(int64_t d) const { return reinterpret_cast<T*>(block_)[layout_.Key<kPairs>(token_, d)]; }
+  T& Value(int64_t d) const { return reinterpret_cast<T*>(block_ + layout_.values)[layout_.Value<kPairs>(token_, d)]; }
   Float16& KeyScale(int64_t d) const {
     return reinterpret_cast<Float16*>(block_ + layout_.key_scales)[layout_.KeyScale(token_, d)];
   }
@@ -32,6 +35,7 @@ class Slot {
   }
 
  private:
+  static constexpr bool kPairs = std::is_same_v<T, BFloat16>;
   const KvLayout& layout_;
   std::byte* block_;
   int64_t token_;
@@ -132,11 +136,10 @@ KvLayout::KvLayout(const KvPageFormat& format)
     value_scales = values + part(value_stride, kPageTokens * size);
     head_bytes = value_scales + part((value_dim + 31) / 32, kPageTokens * scale);
   });
+  page_bytes = CheckedMul(format.kv_heads, head_bytes, "kv_pages: the size of a page");
 }
 
-int64_t KvPageFormat::page_bytes() const {
-  return CheckedMul(kv_heads, KvLayout(*this).head_bytes, "kv_pages: the size of a page");
-}
+int64_t KvPageFormat::page_bytes() const { return KvLayout(*this).page_bytes; }
 
 void StoreKv(const KvPages& pages, std::span<const int64_t> slots, const Tensor& k, const Tensor& v) {
   const KvPageFormat& format = pages.format;
@@ -150,16 +153,23 @@ void StoreKv(const KvPages& pages, std::span<const int64_t> slots, const Tensor&
   WithStoredType(format.dtype, [&](auto number) {
     using Row = std::conditional_t<std::is_same_v<decltype(number), int8_t>, float, decltype(number)>;
     const Tensor key = Cast(k.Contiguous(), DTypeOf<Row>), value = Cast(v.Contiguous(), DTypeOf<Row>);
-    ParallelForRange(rows * heads, 16, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) {
-        const Slot<decltype(number)> slot(pages, layout, slots[static_cast<size_t>(i / heads)], i % heads);
-        const auto row = [i](const Tensor& x) {
-          const size_t dim = static_cast<size_t>(x.dim(2));
-          return x.data<Row>().subspan(static_cast<size_t>(i) * dim, dim);
-        };
-        StoreToken(slot, row(key), row(value));
+    const std::span<const Row> keys = key.data<Row>(), values = value.data<Row>();
+    const size_t key_dim = static_cast<size_t>(format.key_dim), value_dim = static_cast<size_t>(format.value_dim);
+    // One head of as many tokens as a page holds: neighbours in a page, whose numbers share cache lines, stay together.
+    const auto store = [&](int64_t piece) {
+      const int64_t head = piece % heads, first = piece / heads * kPageTokens;
+      for (int64_t t = first; t < std::min(rows, first + kPageTokens); ++t) {
+        const size_t row = static_cast<size_t>(t * heads + head);
+        const Slot<decltype(number)> slot(pages, layout, slots[static_cast<size_t>(t)], head);
+        StoreToken(slot, keys.subspan(row * key_dim, key_dim), values.subspan(row * value_dim, value_dim));
       }
-    });
+    };
+    const int64_t pieces = (rows + kPageTokens - 1) / kPageTokens * heads;
+    if (k.numel() + v.numel() < kSerialValues) {
+      for (int64_t piece = 0; piece < pieces; ++piece) store(piece);
+    } else {
+      ParallelFor(pieces, store);
+    }
   });
 }
 

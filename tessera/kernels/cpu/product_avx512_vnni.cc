@@ -59,13 +59,20 @@ struct VnniLanes : Avx512Lanes {
 
 #include "tessera/kernels/cpu/product_integer-inl.h"
 
+int32_t MaxOfLanes(__m512i x) {
+  const __m256i eight = _mm256_max_epi32(_mm512_castsi512_si256(x), _mm512_extracti64x4_epi64(x, 1));
+  __m128i most = _mm_max_epi32(_mm256_castsi256_si128(eight), _mm256_extracti128_si256(eight, 1));
+  most = _mm_max_epi32(most, _mm_shuffle_epi32(most, 0x4e));
+  return _mm_cvtsi128_si32(_mm_max_epi32(most, _mm_shuffle_epi32(most, 0xb1)));
+}
+
 float VnniLanes::QuantizeBlock(const float* x, int8_t* q, int32_t sums[2]) {
   const F a = Load(x), b = Load(x + 16);
   // As integers, the bits of magnitudes are in order, and NaN is above infinity.
   const __m512i magnitude = _mm512_set1_epi32(0x7fffffff);
-  const __m512i largest = _mm512_max_epi32(_mm512_and_si512(_mm512_castps_si512(a), magnitude),
-                                           _mm512_and_si512(_mm512_castps_si512(b), magnitude));
-  const BlockScale s = ScaleOfBlock(std::bit_cast<float>(_mm512_reduce_max_epi32(largest)));
+  const BlockScale s = ScaleOfBlock(std::bit_cast<float>(
+      MaxOfLanes(_mm512_max_epi32(_mm512_and_si512(_mm512_castps_si512(a), magnitude),
+                                  _mm512_and_si512(_mm512_castps_si512(b), magnitude)))));
   if (s.inverse == 0) {
     std::memset(q, 0, 32);
     sums[0] = sums[1] = 0;
@@ -73,10 +80,14 @@ float VnniLanes::QuantizeBlock(const float* x, int8_t* q, int32_t sums[2]) {
   }
   const __m512i qa = _mm512_cvtps_epi32(_mm512_mul_ps(a, Set(s.inverse)));
   const __m512i qb = _mm512_cvtps_epi32(_mm512_mul_ps(b, Set(s.inverse)));
-  _mm_storeu_si128(reinterpret_cast<__m128i*>(q), _mm512_cvtepi32_epi8(qa));
-  _mm_storeu_si128(reinterpret_cast<__m128i*>(q + 16), _mm512_cvtepi32_epi8(qb));
-  sums[0] = _mm512_reduce_add_epi32(qa);
-  sums[1] = _mm512_reduce_add_epi32(qb);
+  const __m256i bytes = _mm256_set_m128i(_mm512_cvtepi32_epi8(qb), _mm512_cvtepi32_epi8(qa));
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(q), bytes);
+  // Sums of four bytes in eight lanes, then of the four lanes of each half.
+  __m256i sum = _mm256_dpbusd_epi32(_mm256_setzero_si256(), _mm256_set1_epi8(1), bytes);
+  sum = _mm256_add_epi32(sum, _mm256_shuffle_epi32(sum, 0x4e));
+  sum = _mm256_add_epi32(sum, _mm256_shuffle_epi32(sum, 0xb1));
+  sums[0] = _mm256_extract_epi32(sum, 0);
+  sums[1] = _mm256_extract_epi32(sum, 4);
   return s.scale;
 }
 

@@ -33,11 +33,15 @@ class PanelTiles {
 
   void Prepare(int64_t p0, int64_t p1, int64_t begin, int64_t end) {
     first_ = p0;
+    if (job_.panels != nullptr) return;
     for (int64_t p = p0; p < p1; ++p)
       panels_[static_cast<size_t>(p - p0)] =
           job_.panel(p, begin, end, tiles_ + (p - p0) * job_.chunk * job_.w_unit_bytes);
   }
-  const std::byte* operator[](int64_t panel) const { return panels_[static_cast<size_t>(panel - first_)]; }
+  const std::byte* operator[](int64_t panel) const {
+    if (job_.panels != nullptr) return job_.panels + panel * job_.panel_bytes;
+    return panels_[static_cast<size_t>(panel - first_)];
+  }
 
  private:
   const ProductJob& job_;

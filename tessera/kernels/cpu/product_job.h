@@ -24,8 +24,10 @@ struct ProductJob {
   float* y = nullptr;                    // [rows, outputs]
   const MicroKernel* kernels = nullptr;       // [R - 1]
   const MicroKernel* pair_kernels = nullptr;  // the same for two panels; null where there are none
-  // Units begin … end - 1 of a panel as the kernels want them: written to `scratch`, which is returned, or lying
-  // somewhere already.
+  // Panel p as the kernels want it at panels + p · panel_bytes, all its units; or, where that is null, units
+  // begin … end - 1 of it from `panel`: written to `scratch`, which is returned, or lying somewhere already.
+  const std::byte* panels = nullptr;
+  int64_t panel_bytes = 0;
   std::function<const std::byte*(int64_t panel, int64_t begin, int64_t end, std::byte* scratch)> panel;
 
   // Not null: y = silu(x wᵀ) ∘ (x upᵀ), where `up` is a job of the same x and as many outputs; its own y is not used.
