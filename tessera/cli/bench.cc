@@ -5,6 +5,7 @@
 #include <chrono>
 
 #include "tessera/cli/bench_report.h"
+#include "tessera/cli/cache_type.h"
 #include "tessera/cli/commands.h"
 #include "tessera/cli/progress.h"
 #include "tessera/core/isa.h"
@@ -17,7 +18,7 @@ namespace {
 constexpr int64_t kShortPrompt = 8;  // tokens, for the time to the first token
 
 struct Options {
-  std::string model, cache_type = "f16";
+  std::string model, cache_type = kAutomaticCacheType;
   infer::BenchmarkOptions benchmark;
   bool json = false, csv = false, markdown = false;
 };
@@ -44,15 +45,17 @@ void MeasureMachine(kernels::PeakKind kind, BenchReport& report) {
 
 BenchReport Measure(const Options& o, const Globals& globals) {
   infer::BenchmarkOptions options = o.benchmark;
-  options.cache_dtype = DTypeFromName(o.cache_type);
-  BenchReport report{
-      .model = o.model, .isa = std::string(Name(LiveIsa())), .cache_type = o.cache_type, .threads = ThreadCount()};
+  options.cache_dtype = CacheDType(o.cache_type);
+  BenchReport report{.model = o.model,
+                     .isa = std::string(Name(LiveIsa())),
+                     .cache_type = std::string(Name(*options.cache_dtype)),
+                     .threads = ThreadCount()};
   const auto start = std::chrono::steady_clock::now();
   const infer::LoadedModel loaded = infer::Load(o.model);
   report.load_seconds = SecondsSince(start);
   infer::FirstTokenSeconds(*loaded.model, kShortPrompt, options);
   report.first_token_seconds = SecondsSince(start);
-  const infer::ModelCost cost = infer::CostOf(*loaded.model, options.cache_dtype);
+  const infer::ModelCost cost = infer::CostOf(*loaded.model, *options.cache_dtype);
   {
     ProgressBar bar(globals, ProgressBar::Unit::kItems);
     report.results = infer::RunBenchmark(*loaded.model, options, cost,
@@ -97,9 +100,7 @@ void AddBench(CLI::App& program, const Globals& globals) {
   command->add_option("-s,--sequences", o->benchmark.sequences, "How many at once; rates are of all together")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  command->add_option("--cache-type", o->cache_type, "How keys and values are kept: f32, bf16, f16 or q8_0")
-      ->check(CLI::IsMember({"f32", "bf16", "f16", "q8_0"}))
-      ->capture_default_str();
+  AddCacheType(*command, o->cache_type);
   CLI::Option* json = command->add_flag("--json", o->json, "As one JSON object");
   CLI::Option* csv = command->add_flag("--csv", o->csv, "As comma-separated values")->excludes(json);
   command->add_flag("--markdown", o->markdown, "As a Markdown table")->excludes(json)->excludes(csv);

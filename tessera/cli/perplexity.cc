@@ -20,7 +20,7 @@ namespace tessera::cli {
 namespace {
 
 struct Options {
-  std::string model, file, dtype = "f32";
+  std::string model, file, dtype = "f32", cache_type;
   int64_t window = 0, stride = 0;  // 0: chosen from the model
   bool exact = false, json = false;
 };
@@ -53,6 +53,7 @@ void RunPerplexity(const Options& options, const Globals& globals) {
   measure.stride = options.stride > 0 ? options.stride : std::max<int64_t>(1, measure.window / 2);
   Require(measure.window <= model->summary().max_context,
           "perplexity: a window of {} tokens; the model was made for {}", measure.window, model->summary().max_context);
+  if (!options.cache_type.empty()) measure.cache = DTypeFromName(options.cache_type);
   measure.progress = [&](int64_t done, int64_t total) { bar.Update("perplexity", done, total); };
   const auto start = std::chrono::steady_clock::now();
   const models::PerplexityResult result = models::MeasurePerplexity(*model, ids, measure);
@@ -94,6 +95,10 @@ void AddPerplexity(CLI::App& program, const Globals& globals) {
   command->add_option("--dtype", options->dtype, "Activations: f32 or bf16")
       ->check(CLI::IsMember({"f32", "bf16"}))
       ->capture_default_str();
+  command
+      ->add_option("--cache-type", options->cache_type,
+                   "Pass keys and values through a cache: f32, bf16, f16 or q8_0 (default: none, as activations are)")
+      ->check(CLI::IsMember({"f32", "bf16", "f16", "q8_0"}));
   command->add_flag("--exact", options->exact, "Quantised weights meet activations in full, not in 8 bits");
   command->add_flag("--json", options->json, "Print a JSON object");
   command->callback([options, &globals] { RunPerplexity(*options, globals); });

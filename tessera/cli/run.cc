@@ -41,7 +41,7 @@ RunSession Open(const RunOptions& options, const Globals& globals) {
   }
   session.engine = std::make_unique<infer::Engine>(
       *session.loaded.model,
-      infer::EngineOptions{.context = options.context, .cache_dtype = DTypeFromName(options.cache_type)});
+      infer::EngineOptions{.context = options.context, .cache_dtype = CacheDType(options.cache_type)});
   const bool plain = options.raw || !session.loaded.chat_template;
   session.sampling =
       ResolveSampling(options.sampling, session.loaded.generation_config, plain ? kRawDefaults : kDefaults);
@@ -185,9 +185,7 @@ void AddRun(CLI::App& program, const Globals& globals) {
   command->add_option("--strategy", o->strategy, "plain, or lookup (guess repetitions of earlier text)")
       ->check(CLI::IsMember({"plain", "lookup"}))
       ->capture_default_str();
-  command->add_option("--cache-type", o->cache_type, "How keys and values are kept: f32, bf16, f16 or q8_0")
-      ->check(CLI::IsMember({"f32", "bf16", "f16", "q8_0"}))
-      ->capture_default_str();
+  AddCacheType(*command, o->cache_type);
   AddSamplingFlags(*command, o->sampling);
   command->callback([command, o, &globals] {
     o->has_prompt = command->count("PROMPT") > 0;

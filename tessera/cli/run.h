@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "tessera/cli/cache_type.h"
 #include "tessera/cli/globals.h"
 #include "tessera/cli/sampling_flags.h"
 #include "tessera/infer/loaded_model.h"
@@ -22,7 +23,7 @@ struct RunOptions {
   bool ignore_eos = false;
   int64_t max_tokens = 1024, context = 0;  // small models may not find an end by themselves
   bool limited_by_default = true;          // nobody asked for max_tokens
-  std::string cache_type = "f16", strategy = "plain";
+  std::string cache_type = kAutomaticCacheType, strategy = "plain";
   SamplingFlags sampling;
 };
 

@@ -8,11 +8,14 @@ namespace tessera {
 
 Shape::Shape(std::span<const int64_t> dims) : rank_(static_cast<int>(std::min<size_t>(dims.size(), kMaxRank))) {
   Require(dims.size() <= kMaxRank, "shape: {} axes, at most {} are allowed", dims.size(), kMaxRank);
+  int64_t widest = 1;  // without the axes of length 0: strides are products of the others
   for (int i = 0; i < rank_; ++i) {
     Require(dims[i] >= 0, "shape: axis {} has the negative length {}", i, dims[i]);
     dims_[i] = dims[i];
-    numel_ = CheckedMul(numel_, dims[i], "shape: number of values");
+    widest = CheckedMul(widest, std::max<int64_t>(dims[i], 1), "shape: number of values");
+    if (dims[i] == 0) numel_ = 0;
   }
+  if (numel_ != 0) numel_ = widest;
 }
 
 int Shape::Axis(int axis) const {

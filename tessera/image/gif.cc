@@ -89,6 +89,7 @@ size_t Unpack(std::string_view packed, int code_bits, std::span<uint8_t> indices
   int bits = code_bits + 1, held = 0;
   size_t written = 0;
   for (const char byte : packed) {
+    if (written == indices.size()) break;  // what follows the last pixel is nobody's
     buffer |= static_cast<uint32_t>(static_cast<uint8_t>(byte)) << held;
     held += 8;
     while (held >= bits && written < indices.size()) {

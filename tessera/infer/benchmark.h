@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,9 +16,9 @@ struct BenchmarkOptions {
   int64_t prompt_tokens = 512;  // 0: leave the prompt test out
   int64_t answer_tokens = 128;  // 0: leave the answer test out
   int64_t repetitions = 5;
-  int64_t depth = 0;      // tokens in each sequence's cache before what is measured
-  int64_t sequences = 1;  // at once; rates are of all of them together
-  DType cache_dtype = DType::kF16;
+  int64_t depth = 0;                 // tokens in each sequence's cache before what is measured
+  int64_t sequences = 1;             // at once; rates are of all of them together
+  std::optional<DType> cache_dtype;  // none: kernels::FastKvDType()
   int64_t chunk_tokens = 512;
 };
 

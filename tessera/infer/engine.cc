@@ -85,10 +85,11 @@ Engine::Engine(const models::LanguageModel& model, const EngineOptions& options)
   if (options_.cache_tokens == 0) options_.cache_tokens = options_.context;
   Require(options_.cache_tokens >= options_.context, "cache: room for {} tokens is less than one context of {}",
           options_.cache_tokens, options_.context);
+  if (!options_.cache_dtype) options_.cache_dtype = kernels::FastKvDType();
   std::vector<kernels::KvPageFormat> formats;
   for (const models::KvShape& kv : summary.kv) {
     formats.push_back(
-        {.dtype = options_.cache_dtype, .kv_heads = kv.kv_heads, .key_dim = kv.key_dim, .value_dim = kv.value_dim});
+        {.dtype = *options_.cache_dtype, .kv_heads = kv.kv_heads, .key_dim = kv.key_dim, .value_dim = kv.value_dim});
   }
   // One page more than asked, so that a tree of guesses at the very end of a context still has slots.
   cache_ = std::make_unique<PagedCache>(

@@ -18,6 +18,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <unordered_map>
@@ -66,11 +67,11 @@ struct EngineStats {
 using LogitsObserver = std::function<void(RequestId id, int64_t position, std::span<const float> logits)>;
 
 struct EngineOptions {
-  int64_t context = 0;              // longest sequence, prompt and answer; 0: what the model was made for
-  int64_t cache_tokens = 0;         // room of the cache for all sequences together; 0: one context
-  DType cache_dtype = DType::kF16;  // f32, bf16, f16 or q8_0
-  int64_t chunk_tokens = 512;       // rows of one pass at most
-  int64_t max_sequences = 64;       // answering at once; others wait
+  int64_t context = 0;               // longest sequence, prompt and answer; 0: what the model was made for
+  int64_t cache_tokens = 0;          // room of the cache for all sequences together; 0: one context
+  std::optional<DType> cache_dtype;  // f32, bf16, f16 or q8_0; none: kernels::FastKvDType()
+  int64_t chunk_tokens = 512;        // rows of one pass at most
+  int64_t max_sequences = 64;        // answering at once; others wait
   LogitsObserver observe_logits;
 };
 

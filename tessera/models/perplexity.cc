@@ -1,9 +1,9 @@
 #include "tessera/models/perplexity.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 
+#include "tessera/core/checked.h"
 #include "tessera/core/thread_pool.h"
 
 namespace tessera::models {
@@ -20,14 +20,46 @@ float LogProbability(std::span<const float> logits, int64_t label) {
   return static_cast<float>(logits[static_cast<size_t>(label)] - greatest - std::log(sum));
 }
 
+// Pages for the tokens of one window in every layer, each window written over the one before. None without a type.
+class WindowPages {
+ public:
+  WindowPages(const LanguageModel& model, const PerplexityOptions& options) {
+    if (!options.cache) return;
+    const int64_t pages = (options.window + kernels::kPageTokens - 1) / kernels::kPageTokens;
+    for (const KvShape& kv : model.summary().kv) {
+      const kernels::KvPageFormat format{
+          .dtype = *options.cache, .kv_heads = kv.kv_heads, .key_dim = kv.key_dim, .value_dim = kv.value_dim};
+      memory_.push_back(Tensor::Zeros({CheckedMul(pages, format.page_bytes(), "perplexity: cache bytes")}, DType::kU8));
+      layers_.push_back({.format = format, .base = memory_.back().mutable_raw(), .page_count = pages});
+    }
+    for (int64_t page = 0; page < pages; ++page) pages_.push_back(static_cast<int32_t>(page));
+    for (int64_t slot = 0; slot < options.window; ++slot) slots_.push_back(slot);
+  }
+
+  nn::Context ContextOf(int64_t length) const {
+    nn::Context context = nn::PlainContext({&length, 1});
+    if (layers_.empty()) return context;
+    const int64_t used = (length + kernels::kPageTokens - 1) / kernels::kPageTokens;
+    context.pattern.sequences.front().pages.assign(pages_.begin(), pages_.begin() + used);
+    context.cache = nn::KvView{layers_, std::span(slots_).first(static_cast<size_t>(length))};
+    return context;
+  }
+
+ private:
+  std::vector<Tensor> memory_;
+  std::vector<kernels::KvPages> layers_;
+  std::vector<int32_t> pages_;
+  std::vector<int64_t> slots_;
+};
+
 // The log-probabilities of tokens[from], tokens[from + 1], … given those before them in the window.
-void ScoreWindow(const LanguageModel& model, std::span<const int64_t> tokens, int64_t from,
+void ScoreWindow(const LanguageModel& model, const WindowPages& pages, std::span<const int64_t> tokens, int64_t from,
                  std::vector<float>& scores) {
-  const std::array<int64_t, 1> length{std::ssize(tokens) - 1};  // the last token foretells nothing
-  const Tensor ids = Tensor::From<int64_t>({tokens.begin(), tokens.end() - 1}, {length[0]});
-  const Tensor hidden = model.Hidden(model.Embed(ids), nn::PlainContext(length));
-  for (int64_t row = from - 1; row < length[0]; row += kRowsAtOnce) {
-    const int64_t count = std::min(kRowsAtOnce, length[0] - row);
+  const int64_t length = std::ssize(tokens) - 1;  // the last token foretells nothing
+  const Tensor ids = Tensor::From<int64_t>({tokens.begin(), tokens.end() - 1}, {length});
+  const Tensor hidden = model.Hidden(model.Embed(ids), pages.ContextOf(length));
+  for (int64_t row = from - 1; row < length; row += kRowsAtOnce) {
+    const int64_t count = std::min(kRowsAtOnce, length - row);
     const Tensor logits = model.Logits(hidden.Slice(0, row, row + count).Contiguous());
     const auto values = logits.data<float>();
     const auto vocab = static_cast<size_t>(logits.dim(1));
@@ -53,11 +85,12 @@ PerplexityResult MeasurePerplexity(const LanguageModel& model, std::span<const i
   for (const int64_t id : tokens)
     Require(id >= 0 && id < model.summary().vocab, "perplexity: token {} is outside the model's vocabulary of {}", id,
             model.summary().vocab);
+  const WindowPages pages(model, options);
   PerplexityResult result;
   for (int64_t end = std::min(window, count), scored = 1;; end = std::min(end + stride, count)) {
     const int64_t begin = std::max<int64_t>(0, end - window);
-    ScoreWindow(model, tokens.subspan(static_cast<size_t>(begin), static_cast<size_t>(end - begin)), scored - begin,
-                result.log_probabilities);
+    ScoreWindow(model, pages, tokens.subspan(static_cast<size_t>(begin), static_cast<size_t>(end - begin)),
+                scored - begin, result.log_probabilities);
     scored = end;
     if (options.progress) options.progress(scored - 1, count - 1);
     if (end == count) break;

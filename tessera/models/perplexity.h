@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -18,6 +19,7 @@ namespace tessera::models {
 struct PerplexityOptions {
   int64_t window = 512;                                       // W
   int64_t stride = 256;                                       // S, 1 … W - 1
+  std::optional<DType> cache;                                 // keys and values pass through pages of this type
   std::function<void(int64_t done, int64_t total)> progress;  // tokens scored, after each window
 };
 

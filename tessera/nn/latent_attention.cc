@@ -13,13 +13,13 @@ constexpr float kInnerEps = 1e-6f;
 Tensor Middle(const Tensor& x, int64_t begin, int64_t end) { return ops::Slice(x, -1, begin, end); }
 
 // y[:, h] = x[:, h] W_hᵀ for every head: x [T, H, in] -> [T, H, out].
-Tensor EachHead(const Tensor& x, const std::vector<Tensor>& weights) {
+Tensor EachHead(const Tensor& x, const std::vector<Tensor>& weights, ops::LinearPrecision precision) {
   const int64_t T = x.dim(0), H = x.dim(1), in = x.dim(2);
   const Tensor by_head = ops::Transpose(x, 0, 1);
   std::vector<Tensor> results;
   for (int64_t h = 0; h < H; ++h)
-    results.push_back(
-        ops::Linear(ops::Reshape(ops::Slice(by_head, 0, h, h + 1), {T, in}), weights[static_cast<size_t>(h)]));
+    results.push_back(ops::Linear(ops::Reshape(ops::Slice(by_head, 0, h, h + 1), {T, in}),
+                                  weights[static_cast<size_t>(h)], ops::LinearOptions{.precision = precision}));
   const Tensor y = ops::Concat(results, 0);
   return ops::Transpose(ops::Reshape(y, {H, T, y.dim(1)}), 0, 1);
 }
@@ -29,6 +29,7 @@ Tensor EachHead(const Tensor& x, const std::vector<Tensor>& weights) {
 LatentAttention::LatentAttention(const Scope& s, const LatentAttentionShape& shape, const Rope& rope)
     : shape_(shape),
       rope_(rope),
+      precision_(s.options().precision),
       kv_a_(s / "kv_a_proj_with_mqa", {.in = shape.hidden, .out = shape.cached_key_dim(), .bias = shape.bias}),
       o_(s / "o_proj", {.in = shape.heads * shape.value_dim, .out = shape.hidden, .bias = shape.bias}) {
   const int64_t query_width = shape.heads * (shape.nope_dim + shape.rope_dim);
@@ -93,7 +94,8 @@ Tensor LatentAttention::operator()(const Tensor& x, const LayerContext& context)
 Tensor LatentAttention::Expanded(const Tensor& q, const Tensor& latent, const Tensor& key,
                                  const Context& context) const {
   const int64_t T = q.dim(0), H = shape_.heads, N = shape_.nope_dim, V = shape_.value_dim;
-  const Tensor kv = ops::Reshape(ops::Linear(latent, *kv_b_), {T, H, N + V});
+  const Tensor kv =
+      ops::Reshape(ops::Linear(latent, *kv_b_, ops::LinearOptions{.precision = precision_}), {T, H, N + V});
   const Tensor each_head = ops::Add(Tensor::Zeros({T, H, shape_.rope_dim}, key.dtype()), key);
   const std::vector<Tensor> k{Middle(kv, 0, N), each_head};
   return ops::Attend(q, ops::Concat(k, -1), Middle(kv, N, N + V), context.pattern, {.scale = shape_.scale});
@@ -104,12 +106,12 @@ Tensor LatentAttention::OverLatents(const Tensor& q, const Tensor& latent, const
   const int64_t T = q.dim(0), N = shape_.nope_dim, P = shape_.rope_dim, R = shape_.latent;
   const Absorbed now = absorbed_.keys.empty() ? Absorb() : Absorbed{};
   const Absorbed& absorbed = absorbed_.keys.empty() ? now : absorbed_;
-  const std::vector<Tensor> queries{EachHead(Middle(q, 0, N), absorbed.keys), Middle(q, N, N + P)};
+  const std::vector<Tensor> queries{EachHead(Middle(q, 0, N), absorbed.keys, precision_), Middle(q, N, N + P)};
   const Tensor values = ops::Reshape(latent, {T, 1, R});
   const std::vector<Tensor> keys{values, key};
   const Tensor o = AttendInContext(ops::Concat(queries, -1), ops::Concat(keys, -1), values, context, shape_.layer,
                                    {.scale = shape_.scale});
-  return EachHead(o, absorbed.values);
+  return EachHead(o, absorbed.values, precision_);
 }
 
 }  // namespace tessera::nn

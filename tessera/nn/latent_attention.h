@@ -46,6 +46,7 @@ class LatentAttention {
 
   LatentAttentionShape shape_;
   Rope rope_;
+  ops::LinearPrecision precision_;
   Parameter kv_b_;              // [H (N + V), R], or instead
   Parameter k_b_, v_b_;         // [H, R, N] and [H, V, R]
   std::vector<Linear> q_;       // W_q, or W_qa and W_qb

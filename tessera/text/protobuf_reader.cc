@@ -26,13 +26,14 @@ float ProtobufReader::Field::Float() const {
 
 uint64_t ProtobufReader::Varint() {
   uint64_t value = 0;
-  for (int shift = 0; shift < 70; shift += 7) {
+  for (int shift = 0; shift < 64; shift += 7) {
     Require(at_ < bytes_.size(), "protobuf: the file ends inside a number, at byte {}", at_);
     const auto byte = static_cast<unsigned char>(bytes_[at_++]);
-    if (shift < 64) value |= static_cast<uint64_t>(byte & 0x7F) << shift;
+    if (shift == 63 && byte > 1) break;
+    value |= static_cast<uint64_t>(byte & 0x7F) << shift;
     if (byte < 0x80) return value;
   }
-  Fail("protobuf: a number longer than ten bytes, at byte {}", at_);
+  Fail("protobuf: a number of more than 64 bits, at byte {}", at_);
 }
 
 uint64_t ProtobufReader::Fixed(size_t size) {

@@ -38,7 +38,12 @@ TEST(Tensor, WholeNumbersAreTheNearestThatFit) {
               testing::ElementsAre(1, -1, 128, -129, INT64_MAX, INT64_MIN, 0, INT64_MAX));
 }
 
-TEST(Shape, RefusesProductsThatOverflow) { EXPECT_THROW((Shape{int64_t{1} << 40, int64_t{1} << 40}), Error); }
+TEST(Shape, RefusesProductsThatOverflow) {
+  EXPECT_THROW((Shape{int64_t{1} << 40, int64_t{1} << 40}), Error);
+  // Nothing is in it, but its strides would overflow.
+  EXPECT_THROW((Shape{0, int64_t{1} << 40, int64_t{1} << 40}), Error);
+  EXPECT_EQ((Shape{int64_t{1} << 40, 0, 3}).numel(), 0);
+}
 
 TEST(Float16, EveryFiniteValueSurvivesTheRoundTrip) {
   for (uint32_t bits = 0; bits < 0x10000; ++bits) {

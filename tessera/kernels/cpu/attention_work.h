@@ -80,11 +80,13 @@ class AttentionWork {
     return static_cast<size_t>(std::min(kTileKeys, sequences[sequence].sequence->key_count - t * kTileKeys));
   }
 
-  // Whether the tiles are products of bf16 pairs, accumulated in f32: where all operands are bf16 and the processor has
-  // the instruction. Elsewhere products are of f32.
+  // Whether the tiles are products of bf16 pairs, accumulated in f32: where keys and values are bf16 and the processor
+  // has the instruction. q of f32 is rounded for pages of bf16, as the rows of a product are for a bf16 weight; beside
+  // plain tensors it keeps its bits, since those are what training differentiates. Elsewhere products are of f32.
   bool Narrow() const {
-    const DType keys = pages ? pages->format.dtype : x.k.dtype();
-    return x.q.dtype() == DType::kBF16 && keys == DType::kBF16 && LiveIsa() == Isa::kAvx512Bf16;
+    if (LiveIsa() != Isa::kAvx512Bf16) return false;
+    if (pages == nullptr) return x.q.dtype() == DType::kBF16 && x.k.dtype() == DType::kBF16;
+    return pages->format.dtype == DType::kBF16 && (x.q.dtype() == DType::kBF16 || x.q.dtype() == DType::kF32);
   }
 
   // The positions that each row of a block sees.

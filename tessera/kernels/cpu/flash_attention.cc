@@ -118,19 +118,29 @@ class ForwardBlock {
 
   // All scores of the tile while its keys are in the first-level cache, then all sums while its values are.
   void PlainTile(int64_t t, const PartialRows& out) {
+    const bool whole = all_see_.begin <= t * kTileKeys && all_see_.end >= (t + 1) * kTileKeys;
+    if constexpr (kPerWord<T> == 1) {
+      if (whole && block_.rows() <= kRowGroup && tiles_.CanStayStored())
+        return tiles_.WithStored(t, [&](const auto& kt, const auto& v) { WholeTile(t, kt, v, out); });
+    }
     const typename KeyTiles<T>::View tile = tiles_.Load(t);
-    if (all_see_.begin <= t * kTileKeys && all_see_.end >= (t + 1) * kTileKeys) {
-      for (size_t r = 0; r < block_.rows(); r += kRowGroup) {
-        Scores(r, GroupAt(r, block_.rows()), tile.kt, nullptr, out);
-        tiles_.Prefetch(t + 1, r / kRowGroup);
-      }
-      MulAdd<T>(Weights(), tile.v, Outputs(out));  // O' += P Vj
+    if (whole) {
+      WholeTile(t, tile.kt, tile.v, out);
     } else {
       for (size_t begin = 0, end; begin < block_.rows(); begin = end + 1) {
         for (end = begin; end < block_.rows() && !Seen(end, t).empty();) ++end;
         PartOfTile(t, tile, begin, end, out);
       }
     }
+  }
+
+  template <class Keys, class Values>
+  void WholeTile(int64_t t, const Keys& kt, const Values& v, const PartialRows& out) {
+    for (size_t r = 0; r < block_.rows(); r += kRowGroup) {
+      Scores(r, GroupAt(r, block_.rows()), kt, nullptr, out);
+      tiles_.Prefetch(t + 1, r / kRowGroup);
+    }
+    MulAdd<T>(Weights(), v, Outputs(out));  // O' += P Vj
   }
 
   // Of rows begin … end - 1, which all see some of the tile.
@@ -154,7 +164,8 @@ class ForwardBlock {
   static size_t GroupAt(size_t r, size_t end) { return end - r < kRowGroup ? end - r : kRowGroup; }
 
   // P of n rows, from S = Q Kjᵀ. Without `seen` they see the whole tile.
-  void Scores(size_t r0, size_t n, Panel<const T> kt, const Span* seen, const PartialRows& out) {
+  template <class Keys>
+  void Scores(size_t r0, size_t n, const Keys& kt, const Span* seen, const PartialRows& out) {
     HWY_ALIGN float s_data[kRowGroup * kTile];
     const Tile<float> s{s_data, n, kTile, kTile};
     Mul<T>(Queries().Rows(r0, n), kt, s);

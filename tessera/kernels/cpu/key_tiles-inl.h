@@ -12,6 +12,7 @@
 
 #include "tessera/core/storage.h"
 #include "tessera/kernels/cpu/softmax-inl.h"
+#include "tessera/kernels/cpu/stored_panels-inl.h"
 #include "tessera/kernels/cpu/tile_rows-inl.h"
 #include "tessera/kernels/kv_layout.h"
 
@@ -96,6 +97,8 @@ class KeyTiles {
         v_(NewBuffer<T>(work.value_width() * kTile)),
         rows_(NewBuffer<T>(work.pages ? 0 : kTile * std::max(work.key_width(), work.value_width()))) {
     if (work.pages) layout_.emplace(work.pages->format);
+    if (layout_ && layout_->dtype == DType::kQ8_0)
+      scales_ = NewBuffer<float>(kTile * ((work.key_dim + 31) / 32 + (work.value_dim + 31) / 32));
     const size_t count = static_cast<size_t>(work.sequences[sequence].sequence->key_count);
     if (work.pages || count == 0) return;
     const HeadRows k(work.x.k, work.sequences[sequence].first_key, kv_head);
@@ -117,9 +120,35 @@ class KeyTiles {
     return {Keys(), Values()};
   }
 
-  // Asks for row j of tile t of a plain tensor, if there is one. Rows of one head lie too far apart for the processor
-  // to guess.
+  // Whether WithStored may be called: pages of another dtype than T's.
+  bool CanStayStored() const {
+    return kPerWord<T> == 1 && layout_ && (layout_->dtype == DType::kF16 || layout_->dtype == DType::kQ8_0);
+  }
+  // body(kt, v) with the tile's keys and values as they lie in their page (stored_panels-inl.h), for a product of few
+  // rows. They give the bits of Load's.
+  template <typename Body>
+  void WithStored(int64_t t, const Body& body) const {
+    const std::byte* block = Page(t);
+    const size_t width = work_.value_width();
+    if (layout_->dtype == DType::kF16)
+      return body(HalfPanel{block, work_.key_dim, kTile}, HalfPanel{block + layout_->values, kTile, width});
+    const size_t key_blocks = (work_.key_dim + 31) / 32, value_blocks = (work_.value_dim + 31) / 32;
+    LoadRow(block + layout_->key_scales, DType::kF16, scales_.get(), key_blocks * kTile);
+    float* value_scales = scales_.get() + key_blocks * kTile;
+    LoadRow(block + layout_->value_scales, DType::kF16, value_scales, kTile * value_blocks);
+    body(ByteKeys{block, scales_.get(), work_.key_dim, kTile},
+         ByteValues{block + layout_->values, value_scales, kTile, width, value_blocks});
+  }
+
+  // Asks for tile t, if there is one: for row j of a plain tensor, or, with j = 0, for the whole of a page. Rows of one
+  // head, and pages, lie too far apart for the processor to guess.
   void Prefetch(int64_t t, size_t j) const {
+    if (work_.pages) {
+      if (j > 0 || t * kTileKeys >= work_.sequences[sequence_].sequence->key_count) return;
+      const std::byte* block = Page(t);
+      for (int64_t i = 0; i < layout_->head_bytes; i += 64) __builtin_prefetch(block + i, 0, 2);
+      return;
+    }
     const size_t row = static_cast<size_t>(t) * kTile + j;
     if (j >= kTile || row >= prefetched_.count) return;
     for (size_t i = 0; i < prefetched_.key_bytes; i += 64)
@@ -132,54 +161,47 @@ class KeyTiles {
   Panel<T> Keys() const { return {kt_.get(), work_.key_dim, kTile, kTile}; }
   Panel<T> Values() const { return {v_.get(), kTile, work_.value_width(), work_.value_width()}; }
 
+  const std::byte* Page(int64_t t) const {
+    const int32_t page = work_.sequences[sequence_].sequence->pages[static_cast<size_t>(t)];
+    return work_.pages->base + page * layout_->page_bytes + kv_head_ * layout_->head_bytes;
+  }
+
   View LoadPage(int64_t t) {
     const KvLayout& layout = *layout_;
-    const int32_t page = work_.sequences[sequence_].sequence->pages[static_cast<size_t>(t)];
-    const std::byte* block = work_.pages->base + page * layout.page_bytes + kv_head_ * layout.head_bytes;
+    const std::byte* block = Page(t);
     View view{Keys(), Values()};
     if (layout.dtype == DTypeOf<T>) {
       view.kt.data = reinterpret_cast<const T*>(block);
       view.v.data = reinterpret_cast<const T*>(block + layout.values);
     } else {
-      if constexpr (kPerWord<T> == 1) Convert(layout, block);
+      if constexpr (kPerWord<T> == 1) Convert(t);
     }
     return view;
   }
 
   // A page of another dtype, as f32.
-  void Convert(const KvLayout& layout, const std::byte* block) {
-    const size_t key_count = work_.key_dim * kTile, width = work_.value_width();
+  void Convert(int64_t t) {
+    const size_t width = work_.value_width();
     float *kt = kt_.get(), *v = v_.get();
-    if (layout.dtype == DType::kBF16) {
+    if (layout_->dtype == DType::kBF16) {
+      const std::byte* block = Page(t);
       const size_t bytes = sizeof(uint32_t);
       for (size_t d = 0; d < work_.key_dim; d += 2)
         UnpackPairs(block + d / 2 * kTile * bytes, kt + d * kTile, kt + (d + 1) * kTile, kTile);
       for (size_t j = 0; j < kTile; j += 2)
-        UnpackPairs(block + layout.values + j / 2 * width * bytes, v + j * width, v + (j + 1) * width, width);
-    } else if (layout.dtype == DType::kF16) {
-      LoadRow(block, DType::kF16, kt, key_count);
-      LoadRow(block + layout.values, DType::kF16, v, kTile * width);
+        UnpackPairs(block + layout_->values + j / 2 * width * bytes, v + j * width, v + (j + 1) * width, width);
     } else {
-      Dequantize(layout, block);
+      WithStored(t, [&](const auto& keys, const auto& values) {
+        StorePanel(keys, kt);
+        StorePanel(values, v);
+      });
     }
   }
 
-  void Dequantize(const KvLayout& layout, const std::byte* block) {
-    const size_t width = work_.value_width(), blocks = (work_.value_dim + 31) / 32;
-    const int8_t* keys = reinterpret_cast<const int8_t*>(block);
-    const int8_t* values = reinterpret_cast<const int8_t*>(block + layout.values);
-    float *kt = kt_.get(), *v = v_.get();
-    float scale[kTile];
-    for (size_t d = 0; d < work_.key_dim; ++d) {
-      if (d % 32 == 0) LoadRow(block + layout.key_scales + d / 32 * kTile * 2, DType::kF16, scale, kTile);
-      for (size_t j = 0; j < kTile; ++j) kt[d * kTile + j] = scale[j] * static_cast<float>(keys[d * kTile + j]);
-    }
-    for (size_t j = 0; j < kTile; ++j) {
-      LoadRow(block + layout.value_scales + j * blocks * 2, DType::kF16, scale, blocks);
-      for (size_t d = 0; d < work_.value_dim; d += 32) {
-        const size_t end = d + 32 < width ? d + 32 : width;
-        for (size_t i = d; i < end; ++i) v[j * width + i] = scale[d / 32] * static_cast<float>(values[j * width + i]);
-      }
+  template <class B>
+  static void StorePanel(const B& panel, float* to) {
+    for (size_t u = 0; u < panel.depth; ++u) {
+      for (size_t c = 0; c < panel.cols; c += kLanes) hn::StoreU(panel.Load(u, c), Floats(), to + u * panel.cols + c);
     }
   }
 
@@ -188,6 +210,7 @@ class KeyTiles {
   int64_t kv_head_;
   Buffer<T> kt_, v_, rows_;
   std::optional<KvLayout> layout_;  // of pages
+  Buffer<float> scales_;            // of a page of q8_0, in f32
   struct {
     size_t count = 0;  // of rows; none in pages
     const std::byte *k = nullptr, *v = nullptr;

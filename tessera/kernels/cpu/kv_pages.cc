@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "tessera/core/checked.h"
+#include "tessera/core/isa.h"
 #include "tessera/core/thread_pool.h"
 #include "tessera/kernels/elementwise.h"
 #include "tessera/kernels/kv_layout.h"
@@ -138,6 +139,8 @@ KvLayout::KvLayout(const KvPageFormat& format)
   });
   page_bytes = CheckedMul(format.kv_heads, head_bytes, "kv_pages: the size of a page");
 }
+
+DType FastKvDType() { return LiveIsa() == Isa::kAvx512Bf16 ? DType::kBF16 : DType::kF16; }
 
 int64_t KvPageFormat::page_bytes() const { return KvLayout(*this).page_bytes; }
 

@@ -77,11 +77,14 @@ struct Panel {
   size_t stride;
 
   size_t steps() const { return (depth + kPerWord<T> - 1) / kPerWord<T>; }
+  // Words c … c + kLanes - 1 of step u.
+  HWY_INLINE Vector Load(size_t u, size_t c) const {
+    return hn::LoadU(Floats(), reinterpret_cast<const float*>(data) + u * stride + c);
+  }
   T* Step(size_t u) const { return data + u * stride * kPerWord<T>; }
   T& At(size_t p, size_t c) const { return Step(p / kPerWord<T>)[c * kPerWord<T> + p % kPerWord<T>]; }
   Panel Depth(size_t n) const { return {data, n, cols, stride}; }
-  Panel Cols(size_t n) const { return {data, depth, n, stride}; }                           // the first n
-  Panel From(size_t c) const { return {data + c * kPerWord<T>, depth, cols - c, stride}; }  // all but the first c
+  Panel Cols(size_t n) const { return {data, depth, n, stride}; }  // the first n
   operator Panel<const T>() const { return {data, depth, cols, stride}; }
 };
 
@@ -98,9 +101,10 @@ HWY_INLINE Vector AddProducts(const BFloat16* a, Vector b, Vector sum) {
 }
 #endif
 
-// kR rows by kN vectors of C = A B (or C += A B).
-template <size_t kR, size_t kN, bool kAdd, typename T>
-HWY_INLINE void Block(const T* HWY_RESTRICT a, size_t a_stride, Panel<const T> b, float* HWY_RESTRICT c,
+// kR rows by kN vectors of C = A B (or C += A B), from column j of B on. B is a Panel, or anything else that has
+// `cols`, steps() and Load(u, c): operands that are converted in registers.
+template <size_t kR, size_t kN, bool kAdd, typename T, class B>
+HWY_INLINE void Block(const T* HWY_RESTRICT a, size_t a_stride, const B& b, size_t j, float* HWY_RESTRICT c,
                       size_t c_stride) {
   const Floats df;
   Vector sum[kR][kN];
@@ -109,11 +113,10 @@ HWY_INLINE void Block(const T* HWY_RESTRICT a, size_t a_stride, Panel<const T> b
 #pragma GCC unroll 4
     for (size_t n = 0; n < kN; ++n) sum[r][n] = kAdd ? hn::LoadU(df, c + r * c_stride + n * kLanes) : hn::Zero(df);
   }
-  const float* HWY_RESTRICT words = reinterpret_cast<const float*>(b.data);
-  for (size_t u = 0, steps = b.steps(); u < steps; ++u, a += kPerWord<T>, words += b.stride) {
+  for (size_t u = 0, steps = b.steps(); u < steps; ++u, a += kPerWord<T>) {
     Vector row[kN];
 #pragma GCC unroll 4
-    for (size_t n = 0; n < kN; ++n) row[n] = hn::LoadU(df, words + n * kLanes);
+    for (size_t n = 0; n < kN; ++n) row[n] = b.Load(u, j + n * kLanes);
 #pragma GCC unroll 8
     for (size_t r = 0; r < kR; ++r) {
 #pragma GCC unroll 4
@@ -127,41 +130,41 @@ HWY_INLINE void Block(const T* HWY_RESTRICT a, size_t a_stride, Panel<const T> b
   }
 }
 
-template <size_t kN, bool kAdd, typename T>
-void BlockRows(Tile<const T> a, Panel<const T> b, float* c, size_t c_stride) {
+template <size_t kN, bool kAdd, typename T, class B>
+void BlockRows(Tile<const T> a, const B& b, size_t j, float* c, size_t c_stride) {
   size_t r = 0;
   for (; r + kRowGroup <= a.rows; r += kRowGroup)
-    Block<kRowGroup, kN, kAdd>(a.Row(r), a.stride, b, c + r * c_stride, c_stride);
+    Block<kRowGroup, kN, kAdd>(a.Row(r), a.stride, b, j, c + r * c_stride, c_stride);
   c += r * c_stride;
   switch (a.rows - r) {
     case 5:
-      return Block<5, kN, kAdd>(a.Row(r), a.stride, b, c, c_stride);
+      return Block<5, kN, kAdd>(a.Row(r), a.stride, b, j, c, c_stride);
     case 4:
-      return Block<4, kN, kAdd>(a.Row(r), a.stride, b, c, c_stride);
+      return Block<4, kN, kAdd>(a.Row(r), a.stride, b, j, c, c_stride);
     case 3:
-      return Block<3, kN, kAdd>(a.Row(r), a.stride, b, c, c_stride);
+      return Block<3, kN, kAdd>(a.Row(r), a.stride, b, j, c, c_stride);
     case 2:
-      return Block<2, kN, kAdd>(a.Row(r), a.stride, b, c, c_stride);
+      return Block<2, kN, kAdd>(a.Row(r), a.stride, b, j, c, c_stride);
     case 1:
-      return Block<1, kN, kAdd>(a.Row(r), a.stride, b, c, c_stride);
+      return Block<1, kN, kAdd>(a.Row(r), a.stride, b, j, c, c_stride);
     default:
       return;
   }
 }
 
-template <bool kAdd, typename T>
-void Product(Tile<const T> a, Panel<const T> b, Tile<float> c) {
+template <bool kAdd, typename T, class B>
+void Product(Tile<const T> a, const B& b, Tile<float> c) {
   size_t j = 0;
   for (; j + kBlockVectors * kLanes <= b.cols; j += kBlockVectors * kLanes)
-    BlockRows<kBlockVectors, kAdd>(a, b.From(j), c.data + j, c.stride);
+    BlockRows<kBlockVectors, kAdd>(a, b, j, c.data + j, c.stride);
   if constexpr (kBlockVectors * kLanes > kColumnStep) {
     switch ((b.cols - j) / kLanes) {
       case 3:
-        return BlockRows<3, kAdd>(a, b.From(j), c.data + j, c.stride);
+        return BlockRows<3, kAdd>(a, b, j, c.data + j, c.stride);
       case 2:
-        return BlockRows<2, kAdd>(a, b.From(j), c.data + j, c.stride);
+        return BlockRows<2, kAdd>(a, b, j, c.data + j, c.stride);
       case 1:
-        return BlockRows<1, kAdd>(a, b.From(j), c.data + j, c.stride);
+        return BlockRows<1, kAdd>(a, b, j, c.data + j, c.stride);
       default:
         return;
     }
@@ -169,12 +172,12 @@ void Product(Tile<const T> a, Panel<const T> b, Tile<float> c) {
 }
 
 // C = A B and C += A B.        A [m, k] (rows may be longer: B's k counts), B [k, n], C [m, n]
-template <typename T>
-void Mul(Tile<const T> a, Panel<const T> b, Tile<float> c) {
+template <typename T, class B>
+void Mul(Tile<const T> a, const B& b, Tile<float> c) {
   Product<false>(a, b, c);
 }
-template <typename T>
-void MulAdd(Tile<const T> a, Panel<const T> b, Tile<float> c) {
+template <typename T, class B>
+void MulAdd(Tile<const T> a, const B& b, Tile<float> c) {
   Product<true>(a, b, c);
 }
 

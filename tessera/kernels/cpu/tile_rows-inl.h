@@ -63,9 +63,13 @@ inline void LoadRow(const std::byte* from, DType dtype, float* to, size_t count)
     for (; i < count; ++i) to[i] = Float16::ToFloat(reinterpret_cast<const uint16_t*>(from)[i]);
   }
 }
-// Products of bf16 take bf16 only.
-inline void LoadRow(const std::byte* from, DType, BFloat16* to, size_t count) {
-  std::memcpy(static_cast<void*>(to), from, count * sizeof(BFloat16));
+// Products of bf16 take bf16, or f32 that is rounded.
+inline void LoadRow(const std::byte* from, DType dtype, BFloat16* to, size_t count) {
+  if (dtype == DType::kF32) {
+    for (size_t i = 0; i < count; ++i) to[i] = BFloat16(reinterpret_cast<const float*>(from)[i]);
+  } else {
+    std::memcpy(static_cast<void*>(to), from, count * sizeof(BFloat16));
+  }
 }
 
 // f32 numbers as a plain dtype, rounded to nearest even.
