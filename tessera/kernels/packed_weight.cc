@@ -4,6 +4,7 @@
 #include <cstring>
 #include <vector>
 
+#include "tessera/core/mapped_file.h"
 #include "tessera/core/thread_pool.h"
 #include "tessera/kernels/panel_layout.h"
 #include "tessera/kernels/panel_records.h"
@@ -11,6 +12,9 @@
 
 namespace tessera::kernels {
 namespace {
+
+// Of a file's mapping that is held beside the packed copy.
+constexpr int64_t kStripeBytes = int64_t{4} << 20;
 
 // Lanes of `panel` that hold rows of the weight.
 int LanesOf(const Tensor& weight, int64_t panel) {
@@ -88,7 +92,17 @@ Tensor PackWeight(const Tensor& weight, StorageArena* arena) {
   const int64_t bytes = panels * panel_bytes;
   const auto storage = arena != nullptr ? arena->Take(bytes) : AllocateStorage(bytes);
   const int64_t units = HasIntegerPanels(weight.dtype()) ? inputs / kBlockValues : inputs;
-  ParallelFor(panels, [&](int64_t p) { PackPanel(weight, p, 0, units, storage.get() + p * panel_bytes); });
+  // A stripe at a time: where the arena takes the weight over, the mapping that it came from goes as the copy grows.
+  const int64_t row_bytes = BytesFor(weight.dtype(), inputs);
+  const int64_t stripe = std::max<int64_t>(kStripeBytes / panel_bytes, 4 * ThreadCount());
+  for (int64_t first = 0; first < panels; first += stripe) {
+    const int64_t last = std::min(panels, first + stripe);
+    ParallelFor(last - first,
+                [&](int64_t i) { PackPanel(weight, first + i, 0, units, storage.get() + (first + i) * panel_bytes); });
+    if (arena == nullptr || !weight.contiguous()) continue;
+    const int64_t begin = first * kPanelRows, end = std::min(weight.dim(0), last * kPanelRows);
+    ReleaseMappedPages({weight.raw() + begin * row_bytes, static_cast<size_t>((end - begin) * row_bytes)});
+  }
   return Tensor::Packed(storage, storage.get(), panels * panel_bytes, weight.shape(), weight.dtype());
 }
 

@@ -4,7 +4,6 @@
 
 #include <utility>
 
-#include "tessera/core/mapped_file.h"
 #include "tessera/ops/differentiable.h"
 #include "tessera/weights/quantize_blocks.h"
 
@@ -71,10 +70,8 @@ Parameter Parameters::Matrix(const std::string& name, const Shape& shape) {
   const Parameter parameter = Table(name, shape);
   Entry& entry = *by_name_.at(name);
   if (options_.pack && !entry.packed) {
-    const Tensor stored = std::exchange(entry.value, ops::PackWeight(entry.value, &packed_));
+    entry.value = ops::PackWeight(entry.value, &packed_);
     entry.packed = true;
-    if (entry.value.packed())  // the mapping has served
-      ReleaseMappedPages({stored.raw(), static_cast<size_t>(stored.bytes())});
   }
   return parameter;
 }
