@@ -119,10 +119,8 @@ class ForwardBlock {
   // All scores of the tile while its keys are in the first-level cache, then all sums while its values are.
   void PlainTile(int64_t t, const PartialRows& out) {
     const bool whole = all_see_.begin <= t * kTileKeys && all_see_.end >= (t + 1) * kTileKeys;
-    if constexpr (kPerWord<T> == 1) {
-      if (whole && block_.rows() <= kRowGroup && tiles_.CanStayStored())
-        return tiles_.WithStored(t, [&](const auto& kt, const auto& v) { WholeTile(t, kt, v, out); });
-    }
+    if (whole && block_.rows() <= kRowGroup && tiles_.CanStayStored())
+      return tiles_.WithStored(t, [&](const auto& kt, const auto& v) { WholeTile(t, kt, v, out); });
     const typename KeyTiles<T>::View tile = tiles_.Load(t);
     if (whole) {
       WholeTile(t, tile.kt, tile.v, out);

@@ -120,33 +120,40 @@ class KeyTiles {
     return {Keys(), Values()};
   }
 
-  // Whether WithStored may be called: pages of another dtype than T's.
+  // Whether WithStored may be called. (Pairs of bf16 become f32 only in a tile.)
   bool CanStayStored() const {
-    return kPerWord<T> == 1 && layout_ && (layout_->dtype == DType::kF16 || layout_->dtype == DType::kQ8_0);
+    return layout_ && (layout_->dtype == DTypeOf<T> || layout_->dtype == DType::kF16 || layout_->dtype == DType::kQ8_0);
   }
   // body(kt, v) with the tile's keys and values as they lie in their page (stored_panels-inl.h), for a product of few
   // rows. They give the bits of Load's.
   template <typename Body>
   void WithStored(int64_t t, const Body& body) const {
-    const std::byte* block = Page(t);
+    const std::byte *keys = Page(t), *values = keys + layout_->values;
     const size_t width = work_.value_width();
-    if (layout_->dtype == DType::kF16)
-      return body(HalfPanel{block, work_.key_dim, kTile}, HalfPanel{block + layout_->values, kTile, width});
-    const size_t key_blocks = (work_.key_dim + 31) / 32, value_blocks = (work_.value_dim + 31) / 32;
-    LoadRow(block + layout_->key_scales, DType::kF16, scales_.get(), key_blocks * kTile);
-    float* value_scales = scales_.get() + key_blocks * kTile;
-    LoadRow(block + layout_->value_scales, DType::kF16, value_scales, kTile * value_blocks);
-    body(ByteKeys{block, scales_.get(), work_.key_dim, kTile},
-         ByteValues{block + layout_->values, value_scales, kTile, width, value_blocks});
+    if (layout_->dtype == DTypeOf<T>) {
+      return body(StoredPanel<T>{{reinterpret_cast<const T*>(keys), work_.key_dim, kTile, kTile}},
+                  StoredPanel<T>{{reinterpret_cast<const T*>(values), kTile, width, width}});
+    }
+    if constexpr (kPerWord<T> == 1) {
+      if (layout_->dtype == DType::kF16)
+        return body(HalfPanel{keys, work_.key_dim, kTile}, HalfPanel{values, kTile, width});
+      const size_t key_blocks = (work_.key_dim + 31) / 32, value_blocks = (work_.value_dim + 31) / 32;
+      LoadRow(keys + layout_->key_scales, DType::kF16, scales_.get(), key_blocks * kTile);
+      float* value_scales = scales_.get() + key_blocks * kTile;
+      LoadRow(keys + layout_->value_scales, DType::kF16, value_scales, kTile * value_blocks);
+      body(ByteKeys{keys, scales_.get(), work_.key_dim, kTile},
+           ByteValues{values, value_scales, kTile, width, value_blocks});
+    }
   }
 
-  // Asks for tile t, if there is one: for row j of a plain tensor, or, with j = 0, for the whole of a page. Rows of one
-  // head, and pages, lie too far apart for the processor to guess.
+  // Asks for tile t, if there is one: for row j of a plain tensor, or, with j = 0, for the beginning of a page. Rows of
+  // one head, and pages, lie too far apart for the processor to guess.
   void Prefetch(int64_t t, size_t j) const {
     if (work_.pages) {
       if (j > 0 || t * kTileKeys >= work_.sequences[sequence_].sequence->key_count) return;
       const std::byte* block = Page(t);
-      for (int64_t i = 0; i < layout_->head_bytes; i += 64) __builtin_prefetch(block + i, 0, 2);
+      const int64_t bytes = std::min<int64_t>(layout_->head_bytes, kAheadBytes);
+      for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(block + i, 0, 2);
       return;
     }
     const size_t row = static_cast<size_t>(t) * kTile + j;

@@ -1,6 +1,9 @@
-// Keys and values as they lie in a page of f16 or q8_0, converted to f32 in registers while a product reads them. For
-// few rows: each number is converted once for all of them, and nothing is written. Many rows read a converted tile.
-// The numbers are those of the tile, so are the bits of the products.
+// Keys and values as they lie in a page, for few rows, which read them once from memory. Numbers of f16 and q8_0 are
+// converted to f32 in registers, once for all rows, and nothing is written; many rows read a converted tile. The
+// numbers are those of the tile, so are the bits of the products.
+//
+// Pages are short and lie anywhere: a processor that guesses the next lines begins anew in each. So every step asks for
+// what is kAheadBytes further; values lie behind keys, and the page after them is begun by KeyTiles::Prefetch.
 #if defined(TESSERA_KERNELS_CPU_STORED_PANELS_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef TESSERA_KERNELS_CPU_STORED_PANELS_INL_H_
 #undef TESSERA_KERNELS_CPU_STORED_PANELS_INL_H_
@@ -13,6 +16,21 @@
 TESSERA_BEFORE_TILES();
 namespace tessera::kernels::HWY_NAMESPACE {
 
+constexpr size_t kAheadBytes = 4096;
+
+HWY_INLINE void AskAhead(const void* from, size_t bytes) {
+  const char* line = static_cast<const char*>(from) + kAheadBytes;
+  for (size_t i = 0; i < bytes; i += 64) __builtin_prefetch(line + i, 0, 3);
+}
+
+// In the order that products of T read.
+template <typename T>
+struct StoredPanel : Panel<const T> {
+  HWY_INLINE void Ahead(size_t u, size_t c, size_t n) const {
+    AskAhead(this->Step(u) + c * kPerWord<T>, n * sizeof(float));
+  }
+};
+
 // f16 [depth][cols].
 struct HalfPanel {
   const std::byte* data;
@@ -23,6 +41,7 @@ struct HalfPanel {
     const hn::Rebind<hwy::float16_t, Floats> half;
     return hn::PromoteTo(Floats(), hn::LoadU(half, reinterpret_cast<const hwy::float16_t*>(data) + u * cols + c));
   }
+  HWY_INLINE void Ahead(size_t u, size_t c, size_t n) const { AskAhead(data + 2 * (u * cols + c), 2 * n); }
 };
 
 HWY_INLINE Vector LoadBytes(const std::byte* from) {
@@ -41,6 +60,7 @@ struct ByteKeys {
   HWY_INLINE Vector Load(size_t u, size_t c) const {
     return hn::Mul(hn::LoadU(Floats(), scales + u / 32 * cols + c), LoadBytes(data + u * cols + c));
   }
+  HWY_INLINE void Ahead(size_t u, size_t c, size_t n) const { AskAhead(data + u * cols + c, n); }
 };
 
 // q8_0, values: codes [64][Dv'], and a scale for 32 columns of each step, f32 [64][blocks].
@@ -53,6 +73,7 @@ struct ByteValues {
   HWY_INLINE Vector Load(size_t u, size_t c) const {
     return hn::Mul(hn::Set(Floats(), scales[u * blocks + c / 32]), LoadBytes(data + u * cols + c));
   }
+  HWY_INLINE void Ahead(size_t u, size_t c, size_t n) const { AskAhead(data + u * cols + c, n); }
 };
 
 }  // namespace tessera::kernels::HWY_NAMESPACE

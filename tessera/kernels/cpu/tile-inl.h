@@ -102,7 +102,8 @@ HWY_INLINE Vector AddProducts(const BFloat16* a, Vector b, Vector sum) {
 #endif
 
 // kR rows by kN vectors of C = A B (or C += A B), from column j of B on. B is a Panel, or anything else that has
-// `cols`, steps() and Load(u, c): operands that are converted in registers.
+// `cols`, steps() and Load(u, c): operands that are converted in registers. Ahead(u, c, n), if it has that, asks for
+// later words.
 template <size_t kR, size_t kN, bool kAdd, typename T, class B>
 HWY_INLINE void Block(const T* HWY_RESTRICT a, size_t a_stride, const B& b, size_t j, float* HWY_RESTRICT c,
                       size_t c_stride) {
@@ -114,6 +115,7 @@ HWY_INLINE void Block(const T* HWY_RESTRICT a, size_t a_stride, const B& b, size
     for (size_t n = 0; n < kN; ++n) sum[r][n] = kAdd ? hn::LoadU(df, c + r * c_stride + n * kLanes) : hn::Zero(df);
   }
   for (size_t u = 0, steps = b.steps(); u < steps; ++u, a += kPerWord<T>) {
+    if constexpr (requires { b.Ahead(u, j, kN * kLanes); }) b.Ahead(u, j, kN * kLanes);
     Vector row[kN];
 #pragma GCC unroll 4
     for (size_t n = 0; n < kN; ++n) row[n] = b.Load(u, j + n * kLanes);
