@@ -44,8 +44,8 @@ Tensor GatedLinear(const Tensor& x, const LinearPart& gate, const LinearPart& up
 
 // The weight [N, K] in the order that Linear reads fastest on the live instruction set; shape and meaning stay. Only
 // Linear, Embedding and UnpackWeight understand the result; it has no derivative. A weight with no better order comes
-// back as it is. With an arena the memory comes from there, and the pages of a mapped file that the weight lay in go back to the
-// system.
+// back as it is. With an arena the memory comes from there, and the pages of a mapped file that the weight lay in go
+// back to the system.
 Tensor PackWeight(const Tensor& weight, StorageArena* arena = nullptr);
 Tensor UnpackWeight(const Tensor& packed);
 

@@ -70,9 +70,8 @@ float VnniLanes::QuantizeBlock(const float* x, int8_t* q, int32_t sums[2]) {
   const F a = Load(x), b = Load(x + 16);
   // As integers, the bits of magnitudes are in order, and NaN is above infinity.
   const __m512i magnitude = _mm512_set1_epi32(0x7fffffff);
-  const BlockScale s = ScaleOfBlock(std::bit_cast<float>(
-      MaxOfLanes(_mm512_max_epi32(_mm512_and_si512(_mm512_castps_si512(a), magnitude),
-                                  _mm512_and_si512(_mm512_castps_si512(b), magnitude)))));
+  const BlockScale s = ScaleOfBlock(std::bit_cast<float>(MaxOfLanes(_mm512_max_epi32(
+      _mm512_and_si512(_mm512_castps_si512(a), magnitude), _mm512_and_si512(_mm512_castps_si512(b), magnitude)))));
   if (s.inverse == 0) {
     std::memset(q, 0, 32);
     sums[0] = sums[1] = 0;

@@ -108,8 +108,7 @@ void MultiplyInteger(const MicroArgs& a) {
       typename V::I sum[P][R];
 #pragma GCC unroll 16
       for (int r = 0; r < R; ++r) {
-        const typename V::I start =
-            kStartsAtZero ? V::ZeroI() : V::SetI(ReadAs<int32_t>(sums + 4 * (part * R + r)));
+        const typename V::I start = kStartsAtZero ? V::ZeroI() : V::SetI(ReadAs<int32_t>(sums + 4 * (part * R + r)));
 #pragma GCC unroll 2
         for (int p = 0; p < P; ++p) sum[p][r] = start;
       }
@@ -200,7 +199,8 @@ void AddFormat(IntegerKernels& table) {
   constexpr PanelFormat kFormat = PanelFormatOf(kDType);
   IntegerFormatKernels& kernels = table.formats[static_cast<size_t>(kDType)];
   AddFormatRows<V, TileFormat(kFormat)>(kernels, std::make_integer_sequence<int, V::kIntegerRows>());
-  if constexpr (V::kPairs) AddFormatPairs<V, TileFormat(kFormat)>(kernels, std::make_integer_sequence<int, V::kPairRows>());
+  if constexpr (V::kPairs)
+    AddFormatPairs<V, TileFormat(kFormat)>(kernels, std::make_integer_sequence<int, V::kPairRows>());
   AddPackedRows<V, kFormat>(kernels, std::make_integer_sequence<int, V::kDirectRows>());
   kernels.unpack = Unpack<V, kFormat>;
 }

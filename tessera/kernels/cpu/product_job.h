@@ -21,7 +21,7 @@ struct ProductJob {
   const std::byte* x = nullptr;  // groups of max_rows rows (the last one smaller), one after the other
 
   int64_t outputs = 0;
-  float* y = nullptr;                    // [rows, outputs]
+  float* y = nullptr;                         // [rows, outputs]
   const MicroKernel* kernels = nullptr;       // [R - 1]
   const MicroKernel* pair_kernels = nullptr;  // the same for two panels; null where there are none
   // Panel p as the kernels want it at panels + p · panel_bytes, all its units; or, where that is null, units

@@ -50,8 +50,8 @@ inline constexpr int kMostDirectRows = 12;  // rows for which unpacking in regis
 
 struct FloatKernels {
   int max_rows = 0;
-  std::array<MicroKernel, kMostRows> multiply{};                                   // [R - 1]
-  std::array<MicroKernel, kMostRows> multiply_pair{};                              // of two panels; null if there are none
+  std::array<MicroKernel, kMostRows> multiply{};       // [R - 1]
+  std::array<MicroKernel, kMostRows> multiply_pair{};  // of two panels; null if there are none
   void (*widen_bf16)(const uint16_t* pairs, int64_t count, float* out) = nullptr;  // bf16 panel -> f32 panel, K = count
   void (*widen_f16)(const uint16_t* values, int64_t count, float* out) = nullptr;  // any `count` values
 };
