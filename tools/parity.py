@@ -22,9 +22,10 @@ CODES = {"F32": "f", "I64": "q"}
 HEAD = """# Parity, layer by layer
 
 Made by `python3 tools/parity.py build/release/bin/tessera > docs/parity.md`. Each case is a tiny checkpoint of random weights with
-the numbers that transformers computes from it in float32 (`tests/data`). The error of a tensor is |d| / |g| over the whole of it
-(Frobenius norms), d the difference from the golden g; `greatest` is the greatest |d|. In `bf16` weights and activations are
-bfloat16, which has 8 bits: PyTorch's own bfloat16 passes err as much ([UI-TARS](ui-tars.md), [models](models.md))."""
+the numbers that transformers, for Kimi-VL a reference written in PyTorch, computes from it in float32 (`tests/data`). The error of
+a tensor is |d| / |g| over the whole of it (Frobenius norms), d the difference from the golden g; `greatest` is the greatest |d|. In
+`bf16` weights and activations are bfloat16, which has 8 bits: PyTorch's own bfloat16 passes err as much ([UI-TARS](ui-tars.md),
+[models](models.md)). Machines with other instructions differ in the last digits."""
 
 
 def read(path):
@@ -58,6 +59,11 @@ def case_input(golden):
         given = {"input_ids": golden["p1.input_ids"], "pixel_values": golden["image_a.pixel_values"],
                  "image_grid_thw": golden["image_a.grid_thw"]}
         return given, lambda name: "p1." + name if name == "logits" else "image_a." + name
+    if "p1.input_ids" in golden and "image_a.grid_hw" in golden:
+        given = {"input_ids": golden["p1.input_ids"], "pixel_values": golden["image_a.pixel_values"],
+                 "image_grid_hws": golden["image_a.grid_hw"]}
+        names = {"logits": "p1.logits", "vision.pos_emb": "image_a.pos_emb", "vision_embeds": "image_a.embeds"}
+        return given, lambda name: names.get(name, "image_a." + name)
     if "input_ids" in golden and "logits" in golden:
         return {"input_ids": golden["input_ids"]}, lambda name: name
     return None, None

@@ -36,7 +36,7 @@ Tensor Continue(const models::LanguageModel& model, const Options& options, cons
   std::vector<infer::PromptVision> vision;
   if (model.vision() != nullptr) {
     for (const auto kind : {models::VisionKind::kImage, models::VisionKind::kVideo})
-      greedy.never.push_back(model.vision()->Placeholder(kind));
+      if (const int64_t id = model.vision()->Placeholder(kind); id >= 0) greedy.never.push_back(id);
     if (!batch.vision.empty()) vision = infer::SeeInputs(*model.vision(), prompts, batch.vision);
   }
   greedy.vision = vision;
@@ -69,7 +69,8 @@ void AddForward(CLI::App& program, const Globals& globals) {
       "IN holds input_ids [B, T]; where present also attention_mask and position_ids [B, T] (padded rows come out as\n"
       "zeros) and labels [B, T], shifted inside: the row at t is asked for the label at t + 1, -100 asks for nothing.\n"
       "For models that see pictures also pixel_values [P, K] with image_grid_thw [N, 3], pixel_values_videos with\n"
-      "video_grid_thw and second_per_grid_ts [N], and position_ids may be [3, B, T]. Instead of IN, --prompt with an\n"
+      "video_grid_thw and second_per_grid_ts [N], and position_ids may be [3, B, T]; for Kimi-VL pixel_values\n"
+      "[P, 3, p, p] with image_grid_hws [N, 2]. Instead of IN, --prompt with an\n"
       "--image for each of its placeholders.\n"
       "OUT gets, in float32: logits [B, T, V], hidden.embed, hidden.layerN, hidden.final_norm [B, T, C], loss [1],\n"
       "and for pictures vision.patch_embed, vision.blockN [P, C'] and vision_embeds [N, C].\n"

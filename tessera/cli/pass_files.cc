@@ -22,7 +22,7 @@ PassInput FromFile(const std::string& path) {
                             .position_ids = find("position_ids"),
                             .labels = find("labels")},
                   .vision = {.pixel_values = find("pixel_values"),
-                             .image_grid_thw = find("image_grid_thw"),
+                             .image_grid_thw = find(file.Has("image_grid_hws") ? "image_grid_hws" : "image_grid_thw"),
                              .pixel_values_videos = find("pixel_values_videos"),
                              .video_grid_thw = find("video_grid_thw"),
                              .second_per_grid_ts = find("second_per_grid_ts")}};

@@ -14,6 +14,7 @@ struct SeenImage {
 enum class PointConvention : uint8_t {
   kThousandths,    // 0 … 1000 along each side, whatever the size (UI-TARS 1.0 on Qwen2-VL)
   kEncoderPixels,  // pixels of the picture as it was encoded (UI-TARS 1.5 on Qwen2.5-VL)
+  kFractions,      // 0 … 1 along each side of the picture itself, padding not counted (Kimi-VL)
 };
 
 struct Point {
@@ -24,12 +25,13 @@ struct Point {
 //
 //   thousandths      (x / 1000 · W, y / 1000 · H)
 //   encoder pixels   (x / W_encoded · W, y / H_encoded · H)
+//   fractions        (x · W, y · H)
 //
 // A point outside the picture is given as it is: whether to refuse it is the caller's affair.
 // Throws Error for an empty size.
 Point ToOriginal(const Point& point, const SeenImage& seen, PointConvention convention);
 
-// "thousandths" or "encoder_pixels", as reports say it.
+// "thousandths", "encoder_pixels" or "fractions", as reports say it.
 std::string_view Name(PointConvention convention);
 
 }  // namespace tessera::image

@@ -11,7 +11,8 @@
 namespace tessera::image {
 namespace {
 
-double Bicubic(double x, double a) {
+double Bicubic(double x) {
+  constexpr double a = -0.5;
   x = std::abs(x);
   if (x < 1) return ((a + 2) * x - (a + 3)) * x * x + 1;
   if (x < 2) return (((x - 5) * x + 8) * x - 4) * a;
@@ -65,7 +66,7 @@ AxisFilter MakeFilter(int64_t in, int64_t out, double support, double (*f)(doubl
 
 AxisFilter MakeFilter(int64_t in, int64_t out, ResizeFilter filter) {
   if (filter == ResizeFilter::kLanczos) return MakeFilter(in, out, 3, Lanczos3);
-  return MakeFilter(in, out, 2, [](double x) { return Bicubic(x, -0.5); });
+  return MakeFilter(in, out, 2, Bicubic);
 }
 
 // Weights as 8-bit pixels use them: rounded to kWeightBits after the point, or as they are for floats.
@@ -184,26 +185,6 @@ void CheckFloats(const Tensor& values, const ImageSize& size) {
   Require(size.height > 0 && size.width > 0, "resize: to {} x {}", size.width, size.height);
 }
 
-// Four taps around each output's centre; weights of taps beyond the border go to the border's. Centres are rounded to
-// f32, as torch does: at pixel values that shows in the sixth digit.
-AxisFilter FourTaps(int64_t in, int64_t out) {
-  AxisFilter filter;
-  filter.width = 4;
-  filter.weights.assign(static_cast<size_t>(out * 4), 0);
-  const float scale = static_cast<float>(in) / static_cast<float>(out);
-  for (int64_t i = 0; i < out; ++i) {
-    const float centre = scale * (static_cast<float>(i) + 0.5f) - 0.5f;
-    const auto before = static_cast<int64_t>(std::floor(centre));
-    const int64_t first = std::clamp<int64_t>(before - 1, 0, std::max<int64_t>(0, in - 4));
-    for (int64_t j = before - 1; j <= before + 2; ++j)
-      filter.weights[static_cast<size_t>(i * 4 + std::clamp<int64_t>(j, 0, in - 1) - first)] +=
-          Bicubic(static_cast<double>(static_cast<float>(j) - centre), -0.75);
-    filter.first.push_back(first);
-    filter.count.push_back(std::min<int64_t>(4, in - first));
-  }
-  return filter;
-}
-
 }  // namespace
 
 Tensor Resize(const Tensor& picture, const ImageSize& size, ResizeFilter filter) {
@@ -217,11 +198,6 @@ Tensor ResizeFloat(const Tensor& values, const ImageSize& size) {
   CheckFloats(values, size);
   return ResizeBoth<float>(values, size, MakeFilter(values.dim(1), size.width, ResizeFilter::kBicubic),
                            MakeFilter(values.dim(0), size.height, ResizeFilter::kBicubic));
-}
-
-Tensor InterpolateBicubic(const Tensor& values, const ImageSize& size) {
-  CheckFloats(values, size);
-  return ResizeBoth<float>(values, size, FourTaps(values.dim(1), size.width), FourTaps(values.dim(0), size.height));
 }
 
 }  // namespace tessera::image

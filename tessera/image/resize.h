@@ -21,8 +21,4 @@ Tensor Resize(const Tensor& picture, const ImageSize& size, ResizeFilter filter)
 // The same for f32 [H, W, C], bicubic, nothing rounded: torch's interpolate(mode="bicubic", antialias=True).
 Tensor ResizeFloat(const Tensor& values, const ImageSize& size);
 
-// f32 [H, W, C] by four taps an axis whatever the scale (a = -3/4), those beyond the border taking the border's value:
-// torch's interpolate(mode="bicubic", align_corners=False). This is how tables of positions are fitted to a grid.
-Tensor InterpolateBicubic(const Tensor& values, const ImageSize& size);
-
 }  // namespace tessera::image

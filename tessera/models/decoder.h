@@ -1,5 +1,6 @@
 #pragma once
-// The frame around a family's blocks, in Hugging Face's names: model.embed_tokens, model.layers.N, model.norm, lm_head.
+// The frame around a family's blocks, in Hugging Face's names: model.embed_tokens, model.layers.N, model.norm, lm_head,
+// behind the source's prefix if it has one.
 //
 //   x = E[ids];  x = Block_N(x) for each layer;  logits = RMSNorm(x) Wᵀ, W = lm_head or, tied, E
 //
@@ -24,12 +25,13 @@ class Decoder : public LanguageModel {
  public:
   Decoder(ModelSummary summary, const Config& c, const ModelSource& source, const nn::LoadOptions& options)
       : parameters_(source.find, options),
+        root_(parameters_, source.prefix),
         summary_(std::move(summary)),
         rope_(c.rope, c.rotary_layout),
         embed_(model_ / "embed_tokens", c.vocab, c.hidden),
         blocks_(Blocks(model_ / "layers", c, rope_)),
         norm_(model_ / "norm", c.hidden, c.norm_eps),
-        head_(c.tied ? model_ / "embed_tokens" : nn::Scope(parameters_, "lm_head"), {.in = c.hidden, .out = c.vocab}) {}
+        head_(c.tied ? model_ / "embed_tokens" : root_ / "lm_head", {.in = c.hidden, .out = c.vocab}) {}
 
   const ModelSummary& summary() const override { return summary_; }
   nn::Parameters& parameters() override { return parameters_; }
@@ -63,7 +65,7 @@ class Decoder : public LanguageModel {
   }
 
   nn::Parameters parameters_;
-  nn::Scope model_{parameters_, "model"};
+  nn::Scope root_, model_ = root_ / "model";
   ModelSummary summary_;
   nn::Rope rope_;
   nn::Embedding embed_;

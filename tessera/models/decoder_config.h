@@ -17,6 +17,7 @@ struct ModelSource {
   const Json& generation_config;
   nn::Parameters::Find find;  // find(name): the tensor, or an undefined one
   const Json& preprocessor_config = NoConfig();
+  std::string prefix = {};  // of the language model's tensors, where it is a part of a greater model: "language_model"
 
   static const Json& NoConfig();  // an empty object
 };

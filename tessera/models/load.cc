@@ -4,6 +4,7 @@
 
 #include "tessera/models/config_reader.h"
 #include "tessera/models/deepseek.h"
+#include "tessera/models/kimi_vl.h"
 #include "tessera/models/llama.h"
 #include "tessera/models/qwen2.h"
 #include "tessera/models/qwen2_5_vl.h"
@@ -22,6 +23,7 @@ struct Family {
 constexpr Family kFamilies[] = {
     {"deepseek_v2", LoadDeepseek},
     {"deepseek_v3", LoadDeepseek},
+    {"kimi_vl", LoadKimiVl, KimiVlPictures},
     {"llama", LoadLlama},
     {"qwen2", LoadQwen2},
     {"qwen2_vl", LoadQwen2Vl, Qwen2VlPictures},

@@ -111,19 +111,20 @@ RaggedRows Unpad(const PaddedBatch& batch, int64_t vocab) {
 // What pictures change: the rows that stand for them, and the positions of all.
 struct Seen {
   std::vector<int64_t> rows;  // of the features, in the order of the inputs
-  Tensor positions;           // i64 [3, rows]
+  Tensor positions;           // i64 [3, rows], or undefined: those of a text
 };
 
 Seen Look(const RaggedRows& rows, std::span<const VisionInput> inputs, const VisionEncoder& encoder) {
   const auto places = FindPlaces(rows.sequences, inputs, encoder);
   const int64_t count = rows.ids.numel();
   std::vector<std::vector<int64_t>> of_input(inputs.size());
-  Seen seen{.positions = Tensor::Empty({3, count}, DType::kI64)};
+  Seen seen;
   int64_t begin = 0;
   for (size_t i = 0; i < places.size(); ++i) {
     const int64_t length = std::ssize(rows.sequences[i]);
     const Tensor own = encoder.Positions(length, places[i], inputs);
-    for (int64_t axis = 0; axis < 3; ++axis)
+    if (own && !seen.positions) seen.positions = Tensor::Empty({3, count}, DType::kI64);
+    for (int64_t axis = 0; own && axis < 3; ++axis)
       std::ranges::copy(own.data<int64_t>().subspan(static_cast<size_t>(axis * length), static_cast<size_t>(length)),
                         seen.positions.mutable_data<int64_t>().begin() + axis * count + begin);
     for (const VisionPlace& place : places[i]) {
@@ -160,7 +161,7 @@ Tensor WithVision(const LanguageModel& model, const PaddedBatch& batch, const Te
   Require(model.vision() != nullptr, "input: there are pictures, but models of type \"{}\" see none",
           model.summary().family);
   const Seen seen = Look(rows, batch.vision, *model.vision());
-  if (!batch.position_ids) rows.context.positions = seen.positions;
+  if (!batch.position_ids && seen.positions) rows.context.positions = seen.positions;
   const auto keep = [&](const std::string& name, const Tensor& output) {
     results.emplace_back(name, ops::Detach(output).Contiguous().To(DType::kF32));
   };

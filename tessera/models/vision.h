@@ -55,10 +55,11 @@ class VisionProcessor {
   virtual int64_t patch_width() const = 0;
   // How many tokens a grid becomes. Throws Error if the grid does not divide into whole tokens.
   virtual int64_t Tokens(const image::PatchGrid& grid) const = 0;
-  // The token that stands for one feature in a prompt.
+  // The token that stands for one feature in a prompt; -1 where the family has no such input.
   virtual int64_t Placeholder(VisionKind kind) const = 0;
   // The positions i64 [3, T] of a sequence of T tokens with the inputs at `places`, ascending. Those of a longer
-  // sequence go on by one from the greatest.
+  // sequence go on by one from the greatest. Undefined where tokens of pictures stand like any others, one after
+  // another.
   virtual Tensor Positions(int64_t length, std::span<const VisionPlace> places,
                            std::span<const VisionInput> inputs) const = 0;
   // How the family's models name a point of a picture.

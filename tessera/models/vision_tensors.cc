@@ -13,12 +13,14 @@ struct Names {
 
 std::vector<image::PatchGrid> Grids(const Tensor& tensor, std::string_view name) {
   const bool whole = tensor.dtype() == DType::kI64 || tensor.dtype() == DType::kI32;
-  Require(whole && tensor.rank() == 2 && tensor.dim(1) == 3, "input: \"{}\" must be i64 [N, 3], it is {} {}", name,
-          Name(tensor.dtype()), tensor.shape());
+  Require(whole && tensor.rank() == 2 && (tensor.dim(1) == 3 || tensor.dim(1) == 2),
+          "input: \"{}\" must be i64 [N, 3], or [N, 2] without time; it is {} {}", name, Name(tensor.dtype()),
+          tensor.shape());
   const Tensor values = tensor.Contiguous().To(DType::kI64);
   const auto v = values.data<int64_t>();
+  const auto axes = static_cast<size_t>(tensor.dim(1));
   std::vector<image::PatchGrid> grids;
-  for (size_t i = 0; i < v.size(); i += 3) grids.push_back({v[i], v[i + 1], v[i + 2]});
+  for (size_t i = 0; i < v.size(); i += axes) grids.push_back({axes == 3 ? v[i] : 1, v[i + axes - 2], v[i + axes - 1]});
   return grids;
 }
 
@@ -27,10 +29,12 @@ void Split(const Tensor& patches, const Tensor& grids, const Names& names, Visio
   Require(patches.defined() == grids.defined(), "input: \"{}\" and \"{}\" belong together; one is missing",
           names.patches, names.grids);
   if (!patches) return;
-  Require(patches.rank() == 2 && patches.dim(1) == processor.patch_width() && Info(patches.dtype()).is_float,
-          "input: \"{}\" must be f32 [patches, {}], it is {} {}", names.patches, processor.patch_width(),
-          Name(patches.dtype()), patches.shape());
-  const Tensor rows = patches.Contiguous().To(DType::kF32);
+  const int64_t width = processor.patch_width();
+  Require(patches.rank() >= 2 && patches.dim(0) > 0 && patches.numel() / patches.dim(0) == width &&
+              Info(patches.dtype()).is_float,
+          "input: \"{}\" must be f32 [patches, {}], it is {} {}", names.patches, width, Name(patches.dtype()),
+          patches.shape());
+  const Tensor rows = patches.Contiguous().To(DType::kF32).Reshape({patches.dim(0), width});
   int64_t begin = 0;
   for (const image::PatchGrid& grid : Grids(grids, names.grids)) {
     processor.Tokens(grid);  // its own check

@@ -8,8 +8,8 @@
 namespace tessera::models {
 
 struct VisionTensors {
-  Tensor pixel_values;         // f32 [P, K]: the patches of all pictures, end to end
-  Tensor image_grid_thw;       // i64 or i32 [N, 3]
+  Tensor pixel_values;    // f32 [P, K]: the patches of all pictures, end to end; or [P, 3, p, p], as Kimi-VL has them
+  Tensor image_grid_thw;  // i64 or i32 [N, 3], or [N, 2]: height and width alone
   Tensor pixel_values_videos;  // the same for videos
   Tensor video_grid_thw;       // [M, 3]
   Tensor second_per_grid_ts;   // f32 [M]; undefined: one second a step

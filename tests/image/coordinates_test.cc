@@ -13,7 +13,7 @@
 namespace tessera::image {
 namespace {
 
-TEST(Coordinates, ThousandthsAreOfTheOriginalAndPixelsOfTheEncodedPicture) {
+TEST(Coordinates, ThousandthsAndFractionsAreOfTheOriginalAndPixelsOfTheEncodedPicture) {
   const SeenImage seen{.original = {1080, 1920}, .encoded = {1092, 1932}};
   const Point middle = ToOriginal({500, 500}, seen, PointConvention::kThousandths);
   EXPECT_EQ(middle.x, 960);
@@ -21,6 +21,9 @@ TEST(Coordinates, ThousandthsAreOfTheOriginalAndPixelsOfTheEncodedPicture) {
   const Point corner = ToOriginal({1932, 1092}, seen, PointConvention::kEncoderPixels);
   EXPECT_EQ(corner.x, 1920);
   EXPECT_EQ(corner.y, 1080);
+  const Point fraction = ToOriginal({0.25, 0.5}, seen, PointConvention::kFractions);
+  EXPECT_EQ(fraction.x, 480);
+  EXPECT_EQ(fraction.y, 540);
   EXPECT_THROW(ToOriginal({1, 1}, {}, PointConvention::kThousandths), Error);
 }
 

@@ -69,5 +69,16 @@ TEST(GridRotary, HalfOfThePairsTurnByTheRowAndHalfByTheColumn) {
   EXPECT_THROW(GridRotary(places, 6, 10000), Error);
 }
 
+TEST(InterleavedGridRotary, ColumnsAndRowsTakeTurns) {
+  const std::array<GridPlace, 2> places = {{{2, 5}, {0, 7}}};
+  const RotaryTables tables = InterleavedGridRotary(places, 8, 10000);
+  ASSERT_EQ(tables.cos.shape(), (Shape{2, 4}));
+  const float angles[] = {5, 2, 5 / 100.f, 2 / 100.f, 7, 0, 7 / 100.f, 0};  // θ = 1 and 10000^(-1/2)
+  for (size_t i = 0; i < 8; ++i) {
+    EXPECT_FLOAT_EQ(tables.cos.data<float>()[i], std::cos(angles[i])) << i;
+    EXPECT_FLOAT_EQ(tables.sin.data<float>()[i], std::sin(angles[i])) << i;
+  }
+}
+
 }  // namespace
 }  // namespace tessera::nn
