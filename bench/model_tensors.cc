@@ -117,17 +117,55 @@ void AddVisionTower(std::vector<ModelTensor>& tensors, const Json& config) {
   Scope merger(tensors, "visual.merger.");
   norm(merger, "ln_q");
   linear(merger, "mlp.0", width * merge * merge, width * merge * merge);
-  linear(merger, "mlp.2", Size(config, "hidden_size"), width * merge * merge);
+  linear(merger, "mlp.2", Size(weights::TextConfig(config), "hidden_size"), width * merge * merge);
+}
+
+// Kimi-VL's tower and projector.
+void AddMoonVit(std::vector<ModelTensor>& tensors, const Json& config, int64_t text_hidden) {
+  Require(config.contains("vision_config"), "config: \"vision_config\" is missing");
+  const Json& c = config["vision_config"];
+  const int64_t width = Size(c, "hidden_size"), ffn = Size(c, "intermediate_size"), patch = Size(c, "patch_size");
+  const int64_t merge = c.value("merge_kernel_size", Json({2, 2}))[0].get<int64_t>(), joined = width * merge * merge;
+  const auto linear = [](Scope s, const std::string& name, int64_t out, int64_t in) {
+    s.Matrix(name, {out, in});
+    s.Bias(name, out);
+  };
+  const auto norm = [&](Scope s, const std::string& name) {
+    s.Norm(name, width);
+    s.Bias(name, width);
+  };
+  Scope embed(tensors, "vision_tower.patch_embed.");
+  embed.Add("proj.weight", {width, 3, patch, patch}, 0, 1 / std::sqrt(static_cast<float>(3 * patch * patch)));
+  embed.Bias("proj", width);
+  embed.Add("pos_emb.weight",
+            {c.value("init_pos_emb_height", int64_t{64}), c.value("init_pos_emb_width", int64_t{64}), width}, 0, 0.02f);
+  for (int64_t i = 0; i < Size(c, "num_hidden_layers"); ++i) {
+    const Scope block(tensors, fmt::format("vision_tower.encoder.blocks.{}.", i));
+    norm(block, "norm0");
+    linear(block, "wqkv", 3 * width, width);
+    linear(block, "wo", width, width);
+    norm(block, "norm1");
+    linear(block, "mlp.fc0", ffn, width);
+    linear(block, "mlp.fc1", width, ffn);
+  }
+  norm(Scope(tensors, "vision_tower.encoder."), "final_layernorm");
+  const Scope projector(tensors, "multi_modal_projector.");
+  norm(projector, "pre_norm");
+  linear(projector, "linear_1", joined, joined);
+  linear(projector, "linear_2", text_hidden, joined);
 }
 
 }  // namespace
 
-std::vector<ModelTensor> TensorsOf(const Json& config) {
-  const std::string type = config.value("model_type", "");
+std::vector<ModelTensor> TensorsOf(const Json& whole) {
+  const Json config = weights::TextConfig(whole);
+  const std::string type = config.value("model_type", ""), family = whole.value("model_type", "");
   const bool seeing = type == "qwen2_vl" || type == "qwen2_5_vl";
-  Require(type == "llama" || type == "qwen2" || type == "deepseek_v3" || seeing,
-          "config: models of type \"{}\" cannot be made up; llama, qwen2, qwen2_vl, qwen2_5_vl and deepseek_v3 can",
-          type);
+  Require(
+      type == "llama" || type == "qwen2" || type == "deepseek_v3" || seeing,
+      "config: models of type \"{}\" cannot be made up; llama, qwen2, qwen2_vl, qwen2_5_vl, deepseek_v3 and kimi_vl "
+      "can",
+      type);
   const int64_t hidden = Size(config, "hidden_size"), vocab = Size(config, "vocab_size");
   const int64_t dense = type == "deepseek_v3" ? config.value("first_k_dense_replace", int64_t{0}) : INT64_MAX;
   std::vector<ModelTensor> tensors;
@@ -141,7 +179,8 @@ std::vector<ModelTensor> TensorsOf(const Json& config) {
   }
   model.Norm("output_norm", hidden);
   if (!Flag(config, "tie_word_embeddings")) model.Add("output.weight", {vocab, hidden}, 0, 0.02f);
-  if (seeing) AddVisionTower(tensors, config);
+  if (seeing) AddVisionTower(tensors, whole);
+  if (family == "kimi_vl") AddMoonVit(tensors, whole, hidden);
   return tensors;
 }
 

@@ -1,12 +1,12 @@
 #include "bench/random_model.h"
 
-#include "bench/deepseek2_metadata.h"
 #include "bench/made_up_vocabulary.h"
 #include "bench/model_tensors.h"
 #include "bench/random_weights.h"
 #include "tessera/core/atomic_file.h"
 #include "tessera/text/export_vocabulary.h"
 #include "tessera/weights/config.h"
+#include "tessera/weights/export_vision.h"
 #include "tessera/weights/gguf_config.h"
 #include "tessera/weights/gguf_names.h"
 #include "tessera/weights/gguf_writer.h"
@@ -43,9 +43,12 @@ void MakeAll(const std::vector<Job>& jobs, const RandomModelOptions& options,
   }
 }
 
-bool IsVision(const ModelTensor& tensor) { return tensor.name.starts_with("visual."); }
+bool IsVision(const ModelTensor& tensor) {
+  return tensor.name.starts_with("vis") || tensor.name.starts_with("multi_modal_projector.");
+}
 
-text::GgufVocabulary VocabularyOf(const Json& config) {
+text::GgufVocabulary VocabularyOf(const Json& whole) {
+  const Json config = weights::TextConfig(whole);
   const auto id = [&](const char* key, int64_t otherwise) {
     const auto value = config.find(key);
     if (value == config.end() || value->is_null()) return otherwise;
@@ -56,36 +59,44 @@ text::GgufVocabulary VocabularyOf(const Json& config) {
        {std::pair("vision_start_token_id", "<|vision_start|>"), std::pair("vision_end_token_id", "<|vision_end|>"),
         std::pair("image_token_id", "<|image_pad|>"), std::pair("video_token_id", "<|video_pad|>")})
     if (config.contains(key)) special.others[id(key, 0)] = piece;
+  if (whole.contains("media_placeholder_token_id"))
+    special.others[whole["media_placeholder_token_id"].get<int64_t>()] = "<|media_pad|>";
   return MadeUpVocabulary(config["vocab_size"].get<int64_t>(), special);
 }
 
-void WriteGguf(const Json& config, const fs::path& out, const RandomModelOptions& options) {
+void WriteGguf(const Json& whole, const fs::path& out, const RandomModelOptions& options) {
+  const Json config = weights::TextConfig(whole);
+  const std::string family = whole.value("model_type", "");
   const weights::Recipe recipe = weights::RecipeFromName(options.type);
   const bool tied = config.value("tie_word_embeddings", false);
   std::vector<Job> jobs;
   if (const Tensor factors = weights::RopeFactors(config))
     jobs.push_back({{.name = "rope_freqs.weight", .shape = factors.shape()}, DType::kF32, factors});
-  for (const ModelTensor& tensor : TensorsOf(config)) {
-    Require(!IsVision(tensor), "{}: models that see pictures can only be made as directories of safetensors",
-            out.string());
+  const auto add = [&](const ModelTensor& tensor) {
     const weights::RecipeTensor description = {
         .name = tensor.name,
         .shape = tensor.shape,
         .layers = config["num_hidden_layers"].get<int64_t>(),
         .gives_logits = tensor.name == (tied ? "token_embd.weight" : "output.weight")};
-    // Readers want the router of a mixture of experts in f32.
-    const bool router = tensor.name.find("ffn_gate_inp") != std::string::npos;
-    jobs.push_back({tensor, router ? DType::kF32 : weights::TypeFor(recipe, description)});
+    jobs.push_back({tensor, weights::TypeFor(recipe, description)});
+  };
+  std::vector<weights::VisionPiece> vision;
+  for (const ModelTensor& tensor : TensorsOf(whole)) {
+    if (!IsVision(tensor)) add(tensor);
+    if (!IsVision(tensor)) continue;
+    for (const weights::VisionPiece& piece :
+         weights::VisionPieces(family, {.name = tensor.name, .shape = tensor.shape})) {
+      add({piece.name, piece.shape, tensor.mean, tensor.deviation});
+      vision.push_back(piece);
+    }
   }
   weights::GgufWriter writer(out);
-  if (config["model_type"] == "deepseek_v3")
-    WriteDeepseek2Config(config, writer);
-  else
-    weights::WriteConfig(config, writer);
+  weights::WriteConfig(config, writer);
+  if (!vision.empty()) weights::WriteVisionConfig(whole, Json::object(), vision, writer);
   writer.Set("general.name", out.stem().string());
   writer.Set("general.file_type", recipe.file_type);
   writer.Set("general.quantization_version", uint32_t{2});
-  text::WriteGgufVocabulary(VocabularyOf(config), config["vocab_size"].get<int64_t>(), writer);
+  text::WriteGgufVocabulary(VocabularyOf(whole), config["vocab_size"].get<int64_t>(), writer);
   for (const Job& job : jobs) writer.Declare(job.tensor.name, job.tensor.shape, job.dtype);
   MakeAll(jobs, options, [&](const Tensor& values) { writer.Write(values); });
   writer.Finish();
@@ -119,8 +130,8 @@ void WriteSafetensors(const Json& config, const fs::path& out, const RandomModel
   const DType dtype = weights::RecipeFromName(options.type).dtype;
   Require(!IsQuantized(dtype), "{}: safetensors hold no block formats; name a file that ends in .gguf, or a plain type",
           out.string());
-  Require(config["model_type"] != "deepseek_v3",
-          "{}: Moonlight can only be made as GGUF; name a file that ends in .gguf", out.string());
+  Require(config["model_type"] != "deepseek_v3" && config["model_type"] != "kimi_vl",
+          "{}: Moonlight and Kimi-VL can only be made as GGUF; name a file that ends in .gguf", out.string());
   std::vector<Job> jobs;
   for (const ModelTensor& tensor : TensorsOf(config)) jobs.push_back({tensor, dtype});
   fs::create_directories(out);

@@ -18,7 +18,7 @@ struct RandomModelOptions {
 // Writes a GGUF file if `out` ends in .gguf, else a directory with config.json, model.safetensors (of one plain type)
 // and tokenizer.json. One tensor is in memory at a time, and the file appears whole or not at all. `config` is a
 // config.json of Hugging Face in either style. Throws Error for what TensorsOf and the recipes refuse, for block
-// formats in safetensors, for GGUF files of models that see pictures, and when the disk refuses.
+// formats in safetensors, for directories of Moonlight and Kimi-VL, and when the disk refuses.
 void WriteRandomModel(const Json& config, const std::filesystem::path& out, const RandomModelOptions& options = {});
 
 }  // namespace tessera::bench

@@ -2,9 +2,9 @@
 //
 //   vision_bench MODEL [WIDTH HEIGHT] [RUNS]
 //
-// MODEL is a directory (random_model makes one of any size). The picture is noise of that size; 1280 x 720 unless said
-// otherwise. Weights and activations are bf16. Prints the time to prepare the picture and to encode it, the median of
-// the runs, and the arithmetic a second; GFLOP count products of matrices and of attention alone.
+// MODEL is a directory or a GGUF file (random_model makes one of any size). The picture is noise of that size; 1280 x
+// 720 unless said otherwise. Weights and activations are bf16. Prints the time to prepare the picture and to encode it,
+// the median of the runs, and the arithmetic a second; GFLOP count products of matrices and of attention alone.
 
 #include <fmt/format.h>
 
@@ -44,20 +44,24 @@ double MedianSeconds(int runs, const Body& body) {
   return seconds[seconds.size() / 2];
 }
 
-// Multiplications and additions of a tower on one frame of P patches: 2 P for each weight of a matrix in the tower (a
-// merger's weights see a quarter of the rows), and 4 P² C for the attention of a layer that sees the whole frame, or
-// 4 P · window · C through windows.
+// Multiplications and additions of a tower on one frame of P patches: 2 P for each weight of a matrix in the tower (the
+// weights of a merger or projector see a quarter of the rows), and 4 P² C for the attention of a layer that sees the
+// whole frame, or 4 P · window · C through windows.
 double Flop(const weights::Checkpoint& checkpoint, const image::PatchGrid& grid) {
   const auto P = static_cast<double>(grid.patches());
   double flop = 0;
   for (const weights::TensorInfo& info : checkpoint.tensors()) {
-    if (!info.name.starts_with("visual.") || info.shape.rank() < 2) continue;
-    const bool merged = info.name.starts_with("visual.merger.");
+    const bool projector = info.name.starts_with("multi_modal_projector.");
+    const bool tower = info.name.starts_with("visual.") || info.name.starts_with("vision_tower.") || projector;
+    if (!tower || info.shape.rank() < 2 || info.name.ends_with("pos_emb.weight")) continue;
+    const bool merged = info.name.starts_with("visual.merger.") || projector;
     flop += 2 * P / (merged ? 4 : 1) * static_cast<double>(info.shape.numel());
   }
   const Json& c = checkpoint.config()["vision_config"];
-  const bool windows = checkpoint.config()["model_type"] == "qwen2_5_vl";
-  const double width = c.value(windows ? "hidden_size" : "embed_dim", 1280), depth = c.value("depth", 32),
+  const bool windows = checkpoint.config()["model_type"] == "qwen2_5_vl",
+             qwen2 = checkpoint.config()["model_type"] == "qwen2_vl";
+  const double width = c.value(qwen2 ? "embed_dim" : "hidden_size", 1280),
+               depth = c.value(c.contains("depth") ? "depth" : "num_hidden_layers", 32),
                full = windows ? static_cast<double>(c.value("fullatt_block_indexes", Json({7, 15, 23, 31})).size())
                               : depth,
                side = c.value("window_size", 112) / 14;

@@ -46,7 +46,7 @@ Tensor Continue(const models::LanguageModel& model, const Options& options, cons
 
 void RunForwardVerb(const Options& options, const Globals& globals) {
   PassInput input = ReadInput(options.pass);
-  const auto checkpoint = weights::Checkpoint::Open(weights::Locate(options.pass.model));
+  const auto checkpoint = weights::Checkpoint::Open(weights::Locate(options.pass.model), options.pass.vision_file);
   const DType dtype = PassDType(options.pass);
   models::LoadOptions load{.activations = dtype, .precision = ops::LinearPrecision::kExact};
   if (dtype == DType::kBF16) load.weights = dtype;

@@ -13,7 +13,7 @@ namespace {
 
 void RunGradVerb(const PassFlags& flags, const Globals& globals) {
   PassInput input = ReadInput(flags);
-  const auto checkpoint = weights::Checkpoint::Open(weights::Locate(flags.model));
+  const auto checkpoint = weights::Checkpoint::Open(weights::Locate(flags.model), flags.vision_file);
   const DType dtype = PassDType(flags);
   const auto model = models::LoadModel(checkpoint, {.weights = dtype, .activations = dtype});
   const models::PaddedBatch batch = BatchFor(*model, flags, std::move(input));

@@ -15,7 +15,7 @@ namespace tessera::cli {
 namespace {
 
 struct Options {
-  std::string model, image, save;
+  std::string model, image, save, vision_file;
   int64_t context = 0;
   bool tensors = false, json = false;
 };
@@ -116,7 +116,7 @@ void PrintSummary(const weights::Checkpoint& checkpoint, const weights::Summary&
 }
 
 void RunInspect(const Options& options) {
-  const auto checkpoint = weights::Checkpoint::Open(weights::Locate(options.model));
+  const auto checkpoint = weights::Checkpoint::Open(weights::Locate(options.model), options.vision_file);
   if (!options.image.empty())
     return InspectPicture(checkpoint, {.file = options.image, .save = options.save, .json = options.json});
   const weights::Summary summary = weights::Summarize(checkpoint);
@@ -141,6 +141,8 @@ void AddInspect(CLI::App& program, const Globals&) {
   command->add_option("MODEL", options->model, "The model")->required();
   command->add_option("-c,--context", options->context, "Tokens of context to count memory for (default: the model's)")
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 40));
+  command->add_option("--mmproj", options->vision_file, "The GGUF file of the part that sees pictures, if not found")
+      ->check(CLI::ExistingFile);
   command->add_flag("--tensors", options->tensors, "List the tensors");
   command->add_flag("--json", options->json, "Print a JSON object");
   auto* image = command->add_option("--image", options->image, "Show what the model makes of a picture instead")

@@ -44,6 +44,8 @@ PassInput FromPrompt(const PassFlags& flags) {
 
 void AddPassFlags(CLI::App& command, PassFlags& flags) {
   command.add_option("MODEL", flags.model, "The model")->required();
+  command.add_option("--mmproj", flags.vision_file, "The GGUF file of the part that sees pictures, if it is not found")
+      ->check(CLI::ExistingFile);
   auto* input = command.add_option("-i,--input", flags.input, "A safetensors file with input_ids [B, T]");
   auto* prompt =
       command.add_option("-p,--prompt", flags.prompt, "A text instead, its placeholders for pictures unexpanded");

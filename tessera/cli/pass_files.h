@@ -17,11 +17,12 @@ namespace tessera::cli {
 
 struct PassFlags {
   std::string model, input, output, dtype = "f32";
+  std::string vision_file;          // of a GGUF model whose vision part is a file of its own
   std::string prompt;               // instead of input
   std::vector<std::string> images;  // for the prompt's placeholders
 };
 
-// Adds MODEL, --input, --output, --dtype, --prompt and --image.
+// Adds MODEL, --mmproj, --input, --output, --dtype, --prompt and --image.
 void AddPassFlags(CLI::App& command, PassFlags& flags);
 
 // The dtype that the flag names.

@@ -39,7 +39,7 @@ std::map<std::string, weights::InputGram> Calibration(const Options& options, co
 // The height of the embedding.
 int64_t VocabularyRows(const weights::Checkpoint& checkpoint) {
   for (const weights::TensorInfo& info : checkpoint.tensors())
-    if (info.name == "model.embed_tokens.weight" && info.shape.rank() == 2) return info.shape[0];
+    if (info.name.ends_with("model.embed_tokens.weight") && info.shape.rank() == 2) return info.shape[0];
   Fail("{}: no tensor \"model.embed_tokens.weight\"", checkpoint.path().string());
 }
 
@@ -97,7 +97,8 @@ void AddQuantize(CLI::App& program, const Globals& globals) {
   command->footer(
       "Example: tessera quantize models/SmolLM2-135M SmolLM2-135M.q4_k_m.gguf --type q4_k_m\n"
       "q4_k_m and q5_k_m mix: the tensors that matter most get more bits. Norms stay f32; rows that are not whole\n"
-      "blocks get the nearest format that fits. OUT appears whole or not at all. Prints OUT.");
+      "blocks get the nearest format that fits. A vision part goes into the same file, in q8_0. OUT appears whole or\n"
+      "not at all. Prints OUT.");
   auto options = std::make_shared<Options>();
   command
       ->add_option("IN", options->in,

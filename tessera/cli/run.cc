@@ -36,8 +36,9 @@ RunSession Open(const RunOptions& options, const Globals& globals) {
   RunSession session{.options = options};
   {
     ProgressBar bar(globals, ProgressBar::Unit::kItems);
-    session.loaded = infer::Load(options.model, {.pack = true},
-                                 [&](int64_t done, int64_t total) { bar.Update("loading", done, total); });
+    session.loaded = infer::Load(
+        options.model, {.pack = true}, [&](int64_t done, int64_t total) { bar.Update("loading", done, total); },
+        options.vision_file);
   }
   session.engine = std::make_unique<infer::Engine>(
       *session.loaded.model,
@@ -172,6 +173,8 @@ void AddRun(CLI::App& program, const Globals& globals) {
   command->add_option("PROMPT", o->prompt, "Answer this and end; - reads standard input");
   command->add_option("--image", o->images, "A picture shown with the prompt; may be repeated")
       ->allow_extra_args(false)
+      ->check(CLI::ExistingFile);
+  command->add_option("--mmproj", o->vision_file, "The GGUF file of the part that sees pictures, if it is not found")
       ->check(CLI::ExistingFile);
   command->add_option("-s,--system", o->system, "What the model is told before the conversation");
   command

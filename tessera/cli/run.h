@@ -16,6 +16,7 @@ namespace tessera::cli {
 
 struct RunOptions {
   std::string model, prompt, system;
+  std::string vision_file;          // of a GGUF model whose vision part is a file of its own
   std::vector<std::string> images;  // files, shown with the prompt or with the first message
   bool has_prompt = false;
   bool raw = false;   // no chat template

@@ -6,10 +6,11 @@
 
 namespace tessera::infer {
 
-LoadedModel Load(const std::string& name, models::LoadOptions options, const LoadProgress& progress) {
+LoadedModel Load(const std::string& name, models::LoadOptions options, const LoadProgress& progress,
+                 const std::filesystem::path& vision_file) {
   const std::filesystem::path path = weights::Locate(name);
   LoadedModel loaded{.name = name};
-  loaded.checkpoint = std::make_unique<weights::Checkpoint>(weights::Checkpoint::Open(path));
+  loaded.checkpoint = std::make_unique<weights::Checkpoint>(weights::Checkpoint::Open(path, vision_file));
   if (progress) {
     options.on_weight = [&progress, done = int64_t{0}, total = std::ssize(loaded.checkpoint->tensors())]() mutable {
       progress(++done, total);

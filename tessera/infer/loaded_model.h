@@ -1,6 +1,7 @@
 #pragma once
 // Everything that a name on the command line or in a request stands for: weights, vocabulary, chat template, defaults.
 
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -28,9 +29,10 @@ struct LoadedModel {
 using LoadProgress = std::function<void(int64_t done, int64_t total)>;
 
 // Finds, maps and builds the model that `name` stands for (weights/locate.h). Weights are packed for the live
-// instruction set. Throws Error that says what is missing and where it was looked for.
+// instruction set. `vision_file` as in weights::Checkpoint::Open. Throws Error that says what is missing and where it
+// was looked for.
 LoadedModel Load(const std::string& name, models::LoadOptions options = {.pack = true},
-                 const LoadProgress& progress = {});
+                 const LoadProgress& progress = {}, const std::filesystem::path& vision_file = {});
 
 // A conversation as the model's prompt: the chat template over {"messages": …}, ending where the answer begins, then
 // tokens. Throws Error if there is no template, or with the template's own message.

@@ -6,6 +6,7 @@
 
 #include "tessera/core/error.h"
 #include "tessera/core/mapped_file.h"
+#include "tessera/text/export_tiktoken.h"
 #include "tessera/text/gguf_pre_tokenizer.h"
 #include "tessera/text/sentencepiece.h"
 #include "tessera/text/side_files.h"
@@ -192,11 +193,13 @@ bool HasVocabulary(const fs::path& directory) {
 
 GgufVocabulary ExportVocabulary(const fs::path& directory) {
   const auto tokenizer = Tokenizer::Load(directory);
-  const fs::path json = directory / "tokenizer.json", model = directory / "tokenizer.model";
-  Require(fs::exists(json) || fs::exists(model), "{}: GGUF export needs tokenizer.json or tokenizer.model",
-          directory.string());
-  GgufVocabulary out = WithContext((fs::exists(json) ? json : model).string(), [&] {
-    return fs::exists(json) ? FromTokenizerJson(json, *tokenizer) : FromSentencePiece(model, *tokenizer);
+  const fs::path json = directory / "tokenizer.json", model = directory / "tokenizer.model",
+                 ranks = directory / "tiktoken.model";
+  const fs::path& file = fs::exists(json) ? json : fs::exists(model) ? model : ranks;
+  GgufVocabulary out = WithContext(file.string(), [&] {
+    if (file == json) return FromTokenizerJson(json, *tokenizer);
+    if (file == model) return FromSentencePiece(model, *tokenizer);
+    return ExportTiktoken(*tokenizer, ReadSideFiles(directory).tokenizer_config);
   });
   // The scores of tokenizer.model are the original; tokenizer.json was made from it.
   if (out.model == "llama" && fs::exists(json) && fs::exists(model)) out = FromSentencePiece(model, *tokenizer);

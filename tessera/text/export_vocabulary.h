@@ -15,11 +15,11 @@ namespace tessera::text {
 // Whether the directory has a tokenizer file at all.
 bool HasVocabulary(const std::filesystem::path& directory);
 
-// The vocabulary of that directory, of GGUF's model "gpt2" for byte-level BPE, "llama" for SentencePiece BPE, "t5" for
-// SentencePiece unigram. Where the directory describes SentencePiece BPE by merges alone (tokenizer.json without
-// tokenizer.model), a piece's score is minus the rank of the merge that makes it: the order, which is all that
+// The vocabulary of that directory, of GGUF's model "gpt2" for byte-level BPE and tiktoken, "llama" for SentencePiece
+// BPE, "t5" for SentencePiece unigram. Where the directory describes SentencePiece BPE by merges alone (tokenizer.json
+// without tokenizer.model), a piece's score is minus the rank of the merge that makes it: the order, which is all that
 // matters, is the same.
-// Throws Error for what GGUF cannot say: a pre-tokenizer that has no name there, tiktoken and other models.
+// Throws Error for what GGUF cannot say: a pre-tokenizer that has no name there, and other models.
 GgufVocabulary ExportVocabulary(const std::filesystem::path& directory);
 
 // The chat template of that directory, or an empty string: chat_template.jinja, else chat_template.json, else

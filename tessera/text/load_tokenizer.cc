@@ -71,7 +71,9 @@ TokenizerParts LoadDirectory(const std::filesystem::path& directory) {
     if (std::filesystem::exists(directory / kind.file)) return LoadFile(directory / kind.file, kind);
   std::filesystem::path gguf;
   for (const auto& entry : std::filesystem::directory_iterator(directory)) {
-    if (entry.path().extension() != ".gguf") continue;
+    // Vision files beside a model ("mmproj") hold no vocabulary.
+    const bool vision = entry.path().filename().string().find("mmproj") != std::string::npos;
+    if (entry.path().extension() != ".gguf" || vision) continue;
     Require(gguf.empty(), "{}: several GGUF files and no tokenizer file; name one of them", directory.string());
     gguf = entry.path();
   }

@@ -1,10 +1,12 @@
 #include "tessera/weights/checkpoint.h"
 
 #include <algorithm>
+#include <map>
 #include <unordered_map>
 
 #include "tessera/weights/config.h"
 #include "tessera/weights/gguf_names.h"
+#include "tessera/weights/gguf_vision.h"
 #include "tessera/weights/safetensors.h"
 
 namespace tessera::weights {
@@ -23,6 +25,10 @@ struct Checkpoint::State {
     int64_t expert = -1;  // the part of a tensor [E, …, …] that holds all experts of a layer
   };
   std::unordered_map<std::string, Place> places;
+  std::unique_ptr<GgufFile> vision_file;  // null: the vision part, if there is one, is in `gguf`
+  std::map<std::string, VisionTensor> vision;
+
+  const GgufFile& FileOfVision() const { return vision_file != nullptr ? *vision_file : *gguf; }
 };
 
 namespace {
@@ -98,8 +104,45 @@ std::vector<std::pair<std::string, int64_t>> ExpertsIn(const TensorInfo& info) {
   return names;
 }
 
+bool IsVisionFile(const fs::path& path) {
+  return path.extension() == ".gguf" && path.filename().string().find("mmproj") != std::string::npos;
+}
+
+// Whether a file beside a model is a vision part that fits it; files of other families, and broken ones, do not.
+bool FitsModel(const fs::path& path, const Json& config) {
+  try {
+    return FitsLanguageModel(ReadGgufVision(GgufFile::Open(path)), config);
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+// The vision file that stands beside a GGUF model and fits it, or an empty path.
+fs::path VisionFileBeside(const fs::path& model, const Json& config) {
+  const fs::path folder = model.has_parent_path() ? model.parent_path() : fs::path(".");
+  for (const fs::path& path : FilesWithExtension(folder, ".gguf"))
+    if (IsVisionFile(path) && path != model && FitsModel(path, config)) return path;
+  return {};
+}
+
+// Adds the vision part: of the file itself, of `given`, or of a file beside it.
 template <typename State>
-void OpenGguf(const fs::path& path, State& state) {
+void OpenVision(const fs::path& path, const fs::path& given, State& state) {
+  const bool within = given.empty() && HasVision(*state.gguf);
+  const fs::path file = !given.empty() || within ? given : VisionFileBeside(path, state.config);
+  if (file.empty() && !within) return;
+  if (!within) state.vision_file = std::make_unique<GgufFile>(GgufFile::Open(file));
+  GgufVision vision = ReadGgufVision(state.FileOfVision());
+  Require(FitsLanguageModel(vision, state.config),
+          "{}: it is the vision part of a {} of width {}, which the language model in {} is not",
+          state.FileOfVision().file().path(), vision.family, vision.width, path.string());
+  state.config = WithVision(state.config, vision, *state.gguf);
+  state.preprocessor_config = std::move(vision.preprocessor_config);
+  state.vision = std::move(vision.tensors);
+}
+
+template <typename State>
+void OpenGguf(const fs::path& path, const fs::path& vision_file, State& state) {
   state.path = path;
   state.gguf = std::make_unique<GgufFile>(GgufFile::Open(path));
   const GgufFile& gguf = *state.gguf;
@@ -108,9 +151,14 @@ void OpenGguf(const fs::path& path, State& state) {
     if (state.config.contains(key)) state.generation_config[key] = state.config[key];
   const std::string type = state.config["model_type"];
   const bool translate = type == "llama" || type == "qwen2" || type == "deepseek_v2" || type == "deepseek_v3";
+  OpenVision(path, vision_file, state);
+  const std::string family = state.config["model_type"];
+  const std::string prefix(state.vision.empty() ? "" : LanguagePrefix(family));
+  const bool within = !state.vision.empty() && state.vision_file == nullptr;
   for (size_t i = 0; i < gguf.tensors().size(); ++i) {
     TensorInfo info = gguf.tensors()[i];
-    if (translate) info.name = NameFromGguf(info.name);
+    if (within && (info.name.starts_with("v.") || info.name.starts_with("mm."))) continue;
+    if (translate) info.name = prefix + NameFromGguf(info.name);
     Require(state.places.emplace(info.name, typename State::Place{0, i}).second, "{}: two tensors are named \"{}\"",
             path.string(), info.name);
     for (auto& [name, expert] : ExpertsIn(info))
@@ -118,6 +166,7 @@ void OpenGguf(const fs::path& path, State& state) {
               "{}: two tensors are named \"{}\"", path.string(), name);
     state.tensors.push_back(std::move(info));
   }
+  for (const auto& [name, tensor] : state.vision) state.tensors.push_back(tensor.info);
   gguf.file().RequireIntact();
 }
 
@@ -146,21 +195,28 @@ void OpenShards(const fs::path& index_path, State& state) {
             index_path.string(), name, index.files[shard]);
 }
 
+void RequireNoVisionFile(const fs::path& path, const fs::path& vision_file) {
+  Require(vision_file.empty(), "{}: a vision file ({}) belongs to a GGUF model, which this is not", path.string(),
+          vision_file.string());
+}
+
 template <typename State>
-void OpenDirectory(const fs::path& directory, State& state) {
+void OpenDirectory(const fs::path& directory, const fs::path& vision_file, State& state) {
   const fs::path single = directory / "model.safetensors", index = directory / "model.safetensors.index.json";
   if (fs::exists(single)) {
     OpenSafetensors(single, state);
   } else if (fs::exists(index)) {
     OpenShards(index, state);
   } else {
-    const auto ggufs = FilesWithExtension(directory, ".gguf");
+    auto ggufs = FilesWithExtension(directory, ".gguf");
+    std::erase_if(ggufs, IsVisionFile);
     Require(!ggufs.empty(), "{}: no model.safetensors, no model.safetensors.index.json and no GGUF file here",
             directory.string());
     Require(ggufs.size() == 1, "{}: {} GGUF files here; name one, for example {}", directory.string(), ggufs.size(),
             ggufs.front().string());
-    return OpenGguf(ggufs.front(), state);
+    return OpenGguf(ggufs.front(), vision_file, state);
   }
+  RequireNoVisionFile(directory, vision_file);
   state.path = directory;
   state.config = ReadConfig(directory);
   state.generation_config = ReadIfThere(directory / "generation_config.json");
@@ -174,14 +230,15 @@ bool IsGguf(const fs::path& path) {
 
 }  // namespace
 
-Checkpoint Checkpoint::Open(const fs::path& path) {
+Checkpoint Checkpoint::Open(const fs::path& path, const fs::path& vision_file) {
   Require(fs::exists(path), "{}: no such file or directory", path.string());
   auto state = std::make_unique<State>();
   if (fs::is_directory(path)) {
-    OpenDirectory(path, *state);
+    OpenDirectory(path, vision_file, *state);
   } else if (IsGguf(path)) {
-    OpenGguf(path, *state);
+    OpenGguf(path, vision_file, *state);
   } else {
+    RequireNoVisionFile(path, vision_file);
     OpenSafetensors(path, *state);
     state->path = path;
     state->config = ReadConfig(path.parent_path());
@@ -210,11 +267,16 @@ const Json& Checkpoint::config() const { return state_->config; }
 const Json& Checkpoint::generation_config() const { return state_->generation_config; }
 const Json& Checkpoint::preprocessor_config() const { return state_->preprocessor_config; }
 const std::vector<TensorInfo>& Checkpoint::tensors() const { return state_->tensors; }
-bool Checkpoint::Has(const std::string& name) const { return state_->places.contains(name); }
+bool Checkpoint::Has(const std::string& name) const {
+  return state_->places.contains(name) || state_->vision.contains(name);
+}
 
 Tensor Checkpoint::Find(const std::string& name) const {
   const auto place = state_->places.find(name);
-  if (place == state_->places.end()) return {};
+  if (place == state_->places.end()) {
+    const auto seen = state_->vision.find(name);
+    return seen == state_->vision.end() ? Tensor() : GetVisionTensor(state_->FileOfVision(), seen->second);
+  }
   if (state_->gguf != nullptr) {
     const Tensor tensor = state_->gguf->Get(state_->gguf->tensors()[place->second.index].name);
     const int64_t expert = place->second.expert;
@@ -232,6 +294,7 @@ Tensor Checkpoint::Get(const std::string& name) const {
 
 void Checkpoint::RequireIntact() const {
   if (state_->gguf != nullptr) state_->gguf->file().RequireIntact();
+  if (state_->vision_file != nullptr) state_->vision_file->file().RequireIntact();
   for (const SafetensorsFile& shard : state_->shards) shard.file().RequireIntact();
 }
 

@@ -27,7 +27,10 @@ class Checkpoint {
   // and model.safetensors, or model.safetensors.index.json and its shards, or a single GGUF file. Throws Error that
   // names the file for anything absent, malformed or contradictory. A directory without weights is an error here; its
   // tokenizer files can be used all the same (text/tokenizer.h).
-  static Checkpoint Open(const std::filesystem::path& path);
+  //
+  // The part of a GGUF model that sees pictures is in the file itself, or in `vision_file`, or, if that is empty, in a
+  // file beside it that has "mmproj" in its name and fits it. Throws Error if `vision_file` does not fit.
+  static Checkpoint Open(const std::filesystem::path& path, const std::filesystem::path& vision_file = {});
 
   Checkpoint(Checkpoint&&) noexcept;
   Checkpoint& operator=(Checkpoint&&) noexcept;

@@ -6,6 +6,7 @@
 #include "tessera/core/checked.h"
 #include "tessera/core/error.h"
 #include "tessera/core/json_text.h"
+#include "tessera/weights/deepseek2_config.h"
 
 namespace tessera::weights {
 namespace {
@@ -54,7 +55,7 @@ void WriteRopeScaling(const Json& config, const std::string& prefix, GgufWriter&
                       std::vector<std::string>& notes) {
   const Json rope = RopeParameters(config);
   const std::string type = RopeType(rope);
-  if (type == "default" || type == "llama3") return;
+  if (type == "default" || type == "mrope" || type == "llama3") return;
   if (type == "dynamic") {
     notes.push_back(fmt::format("GGUF has no dynamic rope scaling: the result is right for contexts up to {} tokens",
                                 SizeOr(config, "max_position_embeddings", 2048)));
@@ -78,6 +79,19 @@ void WriteRopeScaling(const Json& config, const std::string& prefix, GgufWriter&
   if (Find(rope, "beta_slow") != nullptr) writer.Set(prefix + "rope.scaling.yarn_beta_slow", Number(rope, "beta_slow"));
 }
 
+// The pairs of a head that turn by time, by height, by width, and a fourth number that files have.
+std::vector<int32_t> Sections(const Json& rope) {
+  const Json* value = Find(rope, "mrope_section");
+  Require(value != nullptr && value->is_array() && value->size() == 3, "config: no \"mrope_section\" of three counts");
+  std::vector<int32_t> sections;
+  for (const Json& count : *value) {
+    Require(count.is_number_integer(), "config: \"mrope_section\" must be counts");
+    sections.push_back(CheckedCast<int32_t>(count.get<int64_t>(), "mrope_section"));
+  }
+  sections.push_back(0);
+  return sections;
+}
+
 }  // namespace
 
 int64_t HeadSize(const Json& config) {
@@ -87,12 +101,22 @@ int64_t HeadSize(const Json& config) {
 std::vector<std::string> WriteConfig(const Json& config, GgufWriter& writer) {
   const Json* type = Find(config, "model_type");
   Require(type != nullptr && type->is_string(), "config: no \"model_type\". Is config.json beside the weights?");
-  const std::string architecture = *type;
-  Require(architecture == "llama" || architecture == "qwen2",
-          "config: models of type \"{}\" cannot be written as GGUF yet; llama and qwen2 can", architecture);
+  const std::string model_type = *type;
+  const bool sees = model_type == "qwen2_vl" || model_type == "qwen2_5_vl" || model_type == "qwen2_vl_text" ||
+                    model_type == "qwen2_5_vl_text";
+  const bool latent = model_type == "deepseek_v2" || model_type == "deepseek_v3";
+  Require(model_type == "llama" || model_type == "qwen2" || sees || latent,
+          "config: models of type \"{}\" cannot be written as GGUF; llama, qwen2, qwen2_vl, qwen2_5_vl, deepseek_v2, "
+          "deepseek_v3 and kimi_vl can",
+          model_type);
+  const std::string architecture = sees ? "qwen2vl" : model_type;
   const Json* activation = Find(config, "hidden_act");
   Require(activation == nullptr || *activation == "silu", "config: GGUF has no place for the activation {}",
           activation == nullptr ? "" : JsonText(*activation));
+  if (latent) {
+    WriteDeepseek2Config(config, writer);
+    return {};
+  }
   const std::string prefix = architecture + ".";
   const bool llama = architecture == "llama";
   std::vector<std::string> notes;
@@ -112,10 +136,20 @@ std::vector<std::string> WriteConfig(const Json& config, GgufWriter& writer) {
   writer.Set(prefix + "rope.freq_base", NumberOr(RopeParameters(config), "rope_theta", 10000));
   writer.Set(prefix + "attention.layer_norm_rms_epsilon", NumberOr(config, "rms_norm_eps", 1e-6));
   if (Find(config, "vocab_size") != nullptr) writer.Set(prefix + "vocab_size", Size(config, "vocab_size"));
+  if (sees) writer.Set(prefix + "rope.dimension_sections", Sections(RopeParameters(config)));
   WriteRopeScaling(config, prefix, writer, notes);
   if (const Json* sliding = Find(config, "use_sliding_window"); sliding != nullptr && *sliding == true)
     notes.push_back("GGUF has no sliding window for this architecture: every layer will attend to the whole context");
   return notes;
+}
+
+Json TextConfig(const Json& config) {
+  const Json* text = Find(config, "text_config");
+  if (text == nullptr || !text->is_object()) return config;
+  Json own = *text;
+  if (const Json* tied = Find(config, "tie_word_embeddings")) own["tie_word_embeddings"] = *tied;
+  if (Find(own, "model_type") == nullptr && config.contains("model_type")) own["model_type"] = config["model_type"];
+  return own;
 }
 
 Tensor RopeFactors(const Json& config) {

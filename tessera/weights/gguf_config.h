@@ -13,9 +13,15 @@ namespace tessera::weights {
 // Writes general.architecture and the architecture's own keys: sizes, rms epsilon, rope base and scaling. `config` has
 // the style with "rope_parameters" (weights/config.h); defaults of absent keys are those of the model's own code.
 // Returns notes for the person: what GGUF cannot say and what follows from it.
-// Throws Error for architectures other than llama and qwen2, for a missing size, for an activation other than SiLU, and
-// for rope scaling that GGUF cannot express.
+// For models that see pictures this is the language model's part; `config` is its own (TextConfig), of model_type
+// qwen2_vl, qwen2_5_vl or, for Kimi-VL, deepseek_v3.
+// Throws Error for other types than those, llama, qwen2 and deepseek_v2, for a missing size, for an activation other
+// than SiLU, and for rope scaling that GGUF cannot express.
 std::vector<std::string> WriteConfig(const Json& config, GgufWriter& writer);
+
+// What a config says of the language model: "text_config" or, without one, all of it. A model_type that is missing
+// there is that of the whole.
+Json TextConfig(const Json& config);
 
 // The values of rope_freqs.weight, f32 [head size / 2]: what Llama 3's rule divides each inverse frequency by.
 // Undefined for other rules.

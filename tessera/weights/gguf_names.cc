@@ -122,6 +122,12 @@ Json RopeParameters(const GgufFile& file, ConfigWriter& writer) {
     rope["rope_type"] = "linear";
     rope["factor"] = linear->Number("rope.scale_linear");
   }
+  if (const GgufValue* value = writer.Find("rope.dimension_sections")) {  // time, height, width, and nothing
+    constexpr char kSections[] = "rope.dimension_sections";
+    const GgufArray& sections = value->Array(kSections);
+    Require(sections.size() >= 3, "{}: \"{}\" has {} entries", file.file().path(), kSections, sections.size());
+    for (size_t i = 0; i < 3; ++i) rope["mrope_section"].push_back(sections.Integer(i, kSections));
+  }
   if (file.Has(kFactors)) {
     const Tensor factors = file.Get(kFactors);
     Require(factors.dtype() == DType::kF32 && factors.numel() <= 4096, "{}: {} must be f32 and small, it is {} {}",
@@ -194,6 +200,7 @@ Json ConfigFromGguf(const GgufFile& file) {
   config["model_type"] = architecture;
   if (architecture == "llama") config["architectures"] = {"LlamaForCausalLM"};
   if (architecture == "qwen2") config["architectures"] = {"Qwen2ForCausalLM"};
+  if (architecture == "qwen2vl") config["model_type"] = "qwen2";  // by itself it is that
   writer.Integer("embedding_length", "hidden_size");
   writer.Integer("block_count", "num_hidden_layers");
   writer.Integer("attention.head_count", "num_attention_heads");

@@ -1,6 +1,7 @@
 #pragma once
 // GGUF files name things in their own way; the rest of Tessera knows the names and the config that the checkpoint had
-// at Hugging Face. This is the translation for the architectures "llama", "qwen2" and "deepseek2":
+// at Hugging Face. This is the translation for the architectures "llama", "qwen2", "qwen2vl" and
+// "deepseek2":
 //
 //   token_embd.weight     model.embed_tokens.weight          output_norm.weight   model.norm.weight
 //   blk.3.attn_q.weight   model.layers.3.self_attn.q_proj.weight                  output.weight  lm_head.weight
@@ -30,6 +31,9 @@ std::string NameToGguf(std::string_view name);
 //   "rope_parameters": {"rope_type": "factors", "factors": […], …}   from the tensor rope_freqs.weight, into which
 //                                     converters turn Llama 3's rule: the i-th inverse frequency is theta^(-2i/d) /
 //                                     factor_i
+//
+// The language model of a Qwen2-VL ("qwen2vl") is a qwen2 with "mrope_section" among the rope parameters; what sees
+// pictures is added by weights/gguf_vision.h.
 Json ConfigFromGguf(const GgufFile& file);
 
 }  // namespace tessera::weights

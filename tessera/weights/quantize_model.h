@@ -3,7 +3,8 @@
 //
 //   QuantizeModel("SmolLM2-135M", "SmolLM2-135M.q4_k_m.gguf", {.recipe = RecipeFromName("q4_k_m")});
 //
-// One tensor at a time: memory is that of the greatest tensor in its new format, never that of the model.
+// One tensor at a time: memory is that of the greatest tensor in its new format, never that of the model. The experts
+// of a layer are one tensor, and models that see pictures keep their vision part in the same file.
 
 #include <cstdint>
 #include <filesystem>
@@ -40,11 +41,11 @@ struct QuantizeReport {
 };
 
 // Writes `out` as GGUF version 3. A GGUF input keeps its metadata and its names; tensors that have their new format
-// already are copied bit by bit, others in a block format are dequantised first. Another input gets the metadata that
-// Llama and Qwen2 need, with the rows of q and k in the order that GGUF wants for Llama.
-// `out` appears whole or not at all, replacing what was there.
-// Throws Error if `out` is the input or one of its files, if the input cannot be read or expressed, for values that are
-// not finite (naming the tensor), and when the disk refuses.
+// already are copied bit by bit, others in a block format are dequantised first. Another input gets the metadata of its
+// architecture (weights/gguf_config.h) and of its vision part, with the rows of q and k in the order that GGUF wants
+// for Llama. `out` appears whole or not at all, replacing what was there. Throws Error if `out` is the input or one of
+// its files, if the input cannot be read or expressed, for values that are not finite (naming the tensor), and when the
+// disk refuses.
 QuantizeReport QuantizeModel(const std::filesystem::path& in, const std::filesystem::path& out,
                              const QuantizeModelOptions& options);
 

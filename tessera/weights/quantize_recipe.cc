@@ -83,9 +83,14 @@ Recipe RecipeFromName(std::string_view name) {
 DType TypeFor(const Recipe& recipe, const RecipeTensor& tensor) {
   const bool matrix = tensor.shape.rank() >= 2 && tensor.name.ends_with(".weight") &&
                       tensor.name.find("_norm.") == std::string_view::npos;
-  if (!matrix) return DType::kF32;
+  const bool router = tensor.name.find("ffn_gate_inp.") != std::string_view::npos;
+  const bool patches = tensor.name == "v.patch_embd.weight" || tensor.name == "v.position_embd.weight";
+  if (!matrix || router || patches) return DType::kF32;
   DType dtype = recipe.dtype;
-  if (IsQuantized(dtype)) {
+  const bool vision = tensor.name.starts_with("v.") || tensor.name.starts_with("mm.");
+  if (IsQuantized(dtype) && vision) {
+    dtype = DType::kQ8_0;
+  } else if (IsQuantized(dtype)) {
     const int64_t layer = LayerOf(tensor.name);
     const bool sensitive = tensor.name.ends_with(".attn_v.weight") || tensor.name.ends_with(".ffn_down.weight");
     if (tensor.gives_logits && dtype != DType::kQ8_0) dtype = DType::kQ6_K;

@@ -5,7 +5,11 @@
 //   TypeFor(recipe, {.name = "blk.3.ffn_down.weight", .shape = {576, 1536}, .layers = 30})   // DType::kQ6_K
 //
 // The rules are those that people who use GGUF files know:
-//   - vectors (norms, biases, rope factors) stay f32;
+//   - vectors (norms, biases, rope factors), routers of experts, and the patches and positions of a vision part stay
+//   f32;
+//   - the other matrices of a vision part get q8_0 in every block recipe: they are a twentieth of the model or less,
+//   and
+//     each of their errors goes into every token of a picture;
 //   - the matrix that gives the logits (output.weight, or token_embd.weight if they share one) gets q6_k in every block
 //     recipe but q8_0, because each of its errors goes straight into a logit;
 //   - the mixed recipes q4_k_m and q5_k_m give q6_k to attn_v and ffn_down in layer i of n when i < n/8, i >= 7n/8 or

@@ -130,16 +130,34 @@ TEST(RandomModel, OfQwenVlSeesAPictureInItsPrompt) {
                                        ? Json{{"embed_dim", 64}, {"mlp_ratio", 4}}
                                        : Json{{"hidden_size", 64}, {"intermediate_size", 96}, {"window_size", 56}});
     WriteRandomModel(config, folder / type, {.type = "bf16"});
-    EXPECT_THROW(WriteRandomModel(config, folder / "x.gguf"), Error);
-    const infer::LoadedModel loaded = infer::Load((folder / type).string());
-    infer::PictureCache cache;
-    const Tensor picture = Tensor::Full({60, 90, 3}, 77, DType::kU8);
-    const auto prompt =
-        infer::ShowPictures(*loaded.model, loaded.tokenizer->Encode("<|vision_start|><|image_pad|><|vision_end|>What?"),
-                            {cache.Encode(*loaded.model->vision(), picture)});
-    EXPECT_EQ(std::ranges::count(prompt.tokens, 997), 2 * 3);
-    for (const float value : prompt.vision.features[0].features.data<float>()) ASSERT_TRUE(std::isfinite(value));
+    WriteRandomModel(config, folder / (type + std::string(".gguf")));
+    for (const char* suffix : {"", ".gguf"}) {
+      const infer::LoadedModel loaded = infer::Load((folder / (type + std::string(suffix))).string());
+      infer::PictureCache cache;
+      const Tensor picture = Tensor::Full({60, 90, 3}, 77, DType::kU8);
+      const auto prompt = infer::ShowPictures(
+          *loaded.model, loaded.tokenizer->Encode("<|vision_start|><|image_pad|><|vision_end|>What?"),
+          {cache.Encode(*loaded.model->vision(), picture)});
+      EXPECT_EQ(std::ranges::count(prompt.tokens, 997), 2 * 3) << suffix;
+      for (const float value : prompt.vision.features[0].features.data<float>()) ASSERT_TRUE(std::isfinite(value));
+    }
   }
+}
+
+TEST(RandomModel, OfKimiVlIsOneFileThatSees) {
+  const TemporaryFolder folder;
+  Json config = ParseJson(ReadFile(TESSERA_TEST_DATA "/kimi_vl_fp32/config.json", 1 << 20), "config.json");
+  config["text_config"].update({{"hidden_size", 256}, {"moe_intermediate_size", 256}, {"kv_lora_rank", 64}});
+  WriteRandomModel(config, folder / "model.gguf");
+  EXPECT_THROW(WriteRandomModel(config, folder / "directory", {.type = "bf16"}), Error);
+  const infer::LoadedModel loaded = infer::Load((folder / "model.gguf").string());
+  EXPECT_EQ(loaded.model->summary().family, "kimi_vl");
+  infer::PictureCache cache;
+  const auto prompt =
+      infer::ShowPictures(*loaded.model, loaded.tokenizer->Encode("<|media_pad|>What?"),
+                          {cache.Encode(*loaded.model->vision(), Tensor::Full({60, 90, 3}, 77, DType::kU8))});
+  EXPECT_EQ(std::ranges::count(prompt.tokens, 405), 3 * 4);
+  for (const float value : prompt.vision.features[0].features.data<float>()) ASSERT_TRUE(std::isfinite(value));
 }
 
 TEST(RandomModel, RefusesBlocksInSafetensors) {

@@ -145,6 +145,32 @@ TEST(InspectKimiVl, CountsTheCacheOfItsLanguageModel) {
   EXPECT_EQ(report["memory"]["cache"]["f32"], 4 * 3 * 2048 * (2 * 24 + 8));
 }
 
+TEST(QuantizeKimiVl, OneFileSeesAndSpeaksAlone) {
+  const TemporaryFolder folder;
+  const std::string file = (folder / "kimi.gguf").string();
+  const ProgramResult written = RunTessera({"quantize", kModel, file, "--type", "q8_0"});
+  ASSERT_EQ(written.exit_code, 0) << written.err;
+  const ProgramResult result =
+      RunTessera({"run", file, "Where is the button?", "--image", kPicture, "--json", "-n", "6", "--ignore-eos"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const Json report = ParseJson(result.out, "output");
+  EXPECT_EQ(report["images"][0]["tokens"], 24);
+  EXPECT_EQ(report["answer_tokens"], 6);
+  const ProgramResult seen = RunTessera({"inspect", file, "--image", kPicture, "--json"});
+  EXPECT_EQ(ParseJson(seen.out, "output")["points"], "fractions") << seen.err;
+  const ProgramResult again = RunTessera({"quantize", file, (folder / "again.gguf").string(), "--type", "q4_0"});
+  EXPECT_EQ(again.exit_code, 0) << again.err;
+  EXPECT_EQ(RunTessera({"run", (folder / "again.gguf").string(), "What?", "--image", kPicture, "-n", "2"}).exit_code,
+            0);
+}
+
+TEST(QuantizeKimiVl, AVisionFileCanBeNamed) {
+  const ProgramResult result = RunTessera({"run", kModel, "x", "--mmproj", kPicture});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.err, HasSubstr("belongs to a GGUF model"));
+  EXPECT_EQ(RunTessera({"inspect", kModel, "--mmproj", "/nowhere.gguf"}).exit_code, 2);
+}
+
 TEST(TalkKimiVl, APictureGoesWithTheNextMessage) {
   const TemporaryFolder home;
   TerminalSession talk({"run", kModel, "-n", "5", "--ignore-eos"}, {"XDG_STATE_HOME=" + home.path().string()});

@@ -45,7 +45,7 @@ void ExpectSameProtocol(const Tokenizer& original, const Tokenizer& exported) {
 }
 
 TEST(ExportVocabulary, ByteLevelVocabulariesEncodeAsBefore) {
-  for (const char* name : {"llama_smollm2_fp32", "qwen2_base_bf16", "qwen2vl_fp32"}) {
+  for (const char* name : {"llama_smollm2_fp32", "qwen2_base_bf16", "qwen2vl_fp32", "kimi_vl_fp32"}) {
     SCOPED_TRACE(name);
     const fs::path directory = fs::path(TESSERA_TEST_DATA) / name;
     const auto original = Tokenizer::Load(directory);
@@ -61,7 +61,7 @@ TEST(ExportVocabulary, ByteLevelVocabulariesEncodeAsBefore) {
 TEST(ExportVocabulary, SharedVocabulariesEncodeAsBefore) {
   const fs::path goldens = SharedGoldens();
   if (goldens.empty()) GTEST_SKIP() << "no shared goldens: set TESSERA_SHARED";
-  for (const char* name : {"smollm2", "qwen2", "llama-spm"}) {
+  for (const char* name : {"smollm2", "qwen2", "llama-spm", "kimi", "kimi-synthetic"}) {
     SCOPED_TRACE(name);
     const fs::path directory = goldens / "tokenizers" / name;
     const auto original = Tokenizer::Load(directory);
