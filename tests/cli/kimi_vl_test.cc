@@ -177,6 +177,7 @@ TEST(TalkKimiVl, APictureGoesWithTheNextMessage) {
   ASSERT_TRUE(talk.WaitFor("> ")) << talk.screen();
   talk.Type("/image " + kPicture + "\r");
   ASSERT_TRUE(talk.WaitFor("24 tokens; it goes with the next message")) << talk.screen();
+  ASSERT_TRUE(talk.WaitFor("> ")) << talk.screen();
   talk.Type("What is it?\r");
   ASSERT_TRUE(talk.WaitFor("is it?\r\n")) << talk.screen();
   ASSERT_TRUE(talk.WaitFor("> ")) << talk.screen();
