@@ -34,6 +34,8 @@ PassInput FromFile(const std::string& path) {
 PassInput FromPrompt(const PassFlags& flags) {
   PassInput input;
   for (const std::string& path : flags.images) input.pictures.push_back(image::ReadImage(path));
+  for (const std::string& path : flags.videos)
+    input.videos.push_back(image::ReadVideo(path, {.frames_per_second = flags.video_rate}));
   const std::vector<int32_t> tokens = text::Tokenizer::Load(weights::Locate(flags.model))->Encode(flags.prompt);
   Require(!tokens.empty(), "prompt: it is empty");
   input.batch.input_ids = Tensor::From<int64_t>({tokens.begin(), tokens.end()}, {1, std::ssize(tokens)});
@@ -53,6 +55,13 @@ void AddPassFlags(CLI::App& command, PassFlags& flags) {
   command.add_option("--image", flags.images, "A picture for the prompt's next placeholder; may be repeated")
       ->needs(prompt)
       ->allow_extra_args(false);
+  auto* videos = command.add_option("--video", flags.videos, "A video for the prompt's next placeholder; needs ffmpeg")
+                     ->needs(prompt)
+                     ->allow_extra_args(false);
+  command.add_option("--fps", flags.video_rate, "Frames taken of a video in a second")
+      ->needs(videos)
+      ->check(CLI::Range(0.001, 1000.0))
+      ->capture_default_str();
   command.add_option("-o,--output", flags.output, "The safetensors file to write")->required();
   command.add_option("--dtype", flags.dtype, "Arithmetic: f32, or weights and activations in bf16")
       ->check(CLI::IsMember({"f32", "bf16"}))
@@ -72,14 +81,16 @@ models::PaddedBatch BatchFor(const models::LanguageModel& model, const PassFlags
   const bool tensors = v.pixel_values || v.image_grid_thw || v.pixel_values_videos || v.video_grid_thw;
   const bool prompt = flags.input.empty();
   if (model.vision() == nullptr) {
-    Require(!tensors && input.pictures.empty(), "{}: models of type \"{}\" see no pictures", InputName(flags),
-            model.summary().family);
+    Require(!tensors && input.pictures.empty() && input.videos.empty(), "{}: models of type \"{}\" see no pictures",
+            InputName(flags), model.summary().family);
     return batch;
   }
   return WithContext(InputName(flags), [&] {
     if (tensors) batch.vision = models::SplitVision(v, *model.vision());
     if (!prompt) return batch;
     for (const Tensor& picture : input.pictures) batch.vision.push_back(model.vision()->Prepare(picture));
+    for (const image::Video& video : input.videos)
+      batch.vision.push_back(model.vision()->PrepareVideo(video.frames, video.frames_per_second));
     const auto ids = models::ExpandPlaceholders(batch.input_ids.data<int64_t>(), batch.vision, *model.vision());
     batch.input_ids = Tensor::From<int64_t>(ids, {1, std::ssize(ids)});
     return batch;

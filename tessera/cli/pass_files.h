@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "tessera/cli/globals.h"
+#include "tessera/image/video.h"
 #include "tessera/models/padded_batch.h"
 #include "tessera/models/vision_tensors.h"
 
@@ -20,9 +21,11 @@ struct PassFlags {
   std::string vision_file;          // of a GGUF model whose vision part is a file of its own
   std::string prompt;               // instead of input
   std::vector<std::string> images;  // for the prompt's placeholders
+  std::vector<std::string> videos;  // likewise
+  double video_rate = 2;            // frames a second that are taken of them
 };
 
-// Adds MODEL, --mmproj, --input, --output, --dtype, --prompt and --image.
+// Adds MODEL, --mmproj, --input, --output, --dtype, --prompt, --image, --video and --fps.
 void AddPassFlags(CLI::App& command, PassFlags& flags);
 
 // The dtype that the flag names.
@@ -30,9 +33,10 @@ DType PassDType(const PassFlags& flags);
 
 // What the flags name, read before a model is loaded.
 struct PassInput {
-  models::PaddedBatch batch;     // input_ids, and attention_mask, position_ids and labels where present
-  models::VisionTensors vision;  // pixel_values, image_grid_thw and so on where present
-  std::vector<Tensor> pictures;  // of --image
+  models::PaddedBatch batch;         // input_ids, and attention_mask, position_ids and labels where present
+  models::VisionTensors vision;      // pixel_values, image_grid_thw and so on where present
+  std::vector<Tensor> pictures;      // of --image
+  std::vector<image::Video> videos;  // of --video
 };
 
 // Throws Error that names the file for what is absent or damaged.

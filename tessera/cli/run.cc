@@ -56,24 +56,25 @@ std::vector<int32_t> PromptIds(const RunSession& session, const std::string& tex
   }
   Json messages = Json::array();
   if (!o.system.empty()) messages.push_back({{"role", "system"}, {"content", o.system}});
-  messages.push_back(UserMessage(text, o.images.size()));
+  messages.push_back(UserMessage(text, o.images.size(), o.videos.size()));
   return infer::ChatPrompt(session.loaded, messages);
 }
 
 // What was shown, in both sizes: whoever acts on a point of the answer needs them.
-Json ReportImages(const RunSession& session, const std::vector<infer::EncodedPicture>& pictures) {
-  Json images = Json::array();
-  for (size_t i = 0; i < pictures.size(); ++i) {
-    const image::SeenImage& seen = pictures[i].seen;
-    images.push_back({{"file", session.options.images[i]},
-                      {"width", seen.original.width},
-                      {"height", seen.original.height},
-                      {"encoded_width", seen.encoded.width},
-                      {"encoded_height", seen.encoded.height},
-                      {"tokens", pictures[i].features.dim(0)},
-                      {"points", image::Name(session.loaded.model->vision()->points())}});
+void ReportShown(const RunSession& session, const std::vector<infer::EncodedPicture>& shown, Json& report) {
+  const std::vector<std::string>&images = session.options.images, &videos = session.options.videos;
+  for (size_t i = 0; i < shown.size(); ++i) {
+    const image::SeenImage& seen = shown[i].seen;
+    Json one = {{"file", i < images.size() ? images[i] : videos[i - images.size()]},
+                {"width", seen.original.width},
+                {"height", seen.original.height},
+                {"encoded_width", seen.encoded.width},
+                {"encoded_height", seen.encoded.height},
+                {"tokens", shown[i].features.dim(0)},
+                {"points", image::Name(session.loaded.model->vision()->points())}};
+    if (i >= images.size()) one.update({{"steps", shown[i].grid.t}, {"seconds_per_step", shown[i].seconds_per_step}});
+    report[i < images.size() ? "images" : "videos"].push_back(std::move(one));
   }
-  return images;
 }
 
 Json Report(const RunSession& session, const infer::TextAnswer& answer, size_t prompt_tokens) {
@@ -99,13 +100,14 @@ Json Report(const RunSession& session, const infer::TextAnswer& answer, size_t p
 int AnswerOnce(RunSession& session, const Globals& globals) {
   std::vector<infer::EncodedPicture> pictures;
   for (const std::string& file : session.options.images) pictures.push_back(session.See(file));
+  for (const std::string& file : session.options.videos) pictures.push_back(session.Watch(file));
   infer::SeeingPrompt prompt =
       infer::ShowPictures(*session.loaded.model, PromptIds(session, session.options.prompt), pictures);
   Require(!prompt.tokens.empty(), "run: the prompt is empty; give a text, or type it on standard input");
   const size_t prompt_tokens = prompt.tokens.size();
   const infer::TextAnswer answer = session.Answer(std::move(prompt), 0);
   Json report = Report(session, answer, prompt_tokens);
-  if (!pictures.empty()) report["images"] = ReportImages(session, pictures);
+  ReportShown(session, pictures, report);
   if (session.options.json)
     WriteOutput(JsonText(report) + "\n");
   else
@@ -124,10 +126,11 @@ std::string WhyItEnded(const RunOptions& options, infer::TextFinish finish) {
   return fmt::format("(stopped after {} tokens; --max-tokens sets the limit)", options.max_tokens);
 }
 
-Json UserMessage(const std::string& text, size_t pictures) {
-  if (pictures == 0) return {{"role", "user"}, {"content", text}};
+Json UserMessage(const std::string& text, size_t pictures, size_t videos) {
+  if (pictures + videos == 0) return {{"role", "user"}, {"content", text}};
   Json content = Json::array();
   for (size_t i = 0; i < pictures; ++i) content.push_back({{"type", "image"}});
+  for (size_t i = 0; i < videos; ++i) content.push_back({{"type", "video"}});
   content.push_back({{"type", "text"}, {"text", text}});
   return {{"role", "user"}, {"content", content}};
 }
@@ -137,6 +140,14 @@ infer::EncodedPicture RunSession::See(const std::string& file) {
   Require(vision != nullptr, "{}: models of type \"{}\" see no pictures", loaded.name, loaded.model->summary().family);
   const Tensor picture = image::ReadImage(file);
   return WithContext(file, [&] { return pictures.Encode(*vision, picture); });
+}
+
+infer::EncodedPicture RunSession::Watch(const std::string& file) {
+  const models::VisionEncoder* vision = loaded.model->vision();
+  Require(vision != nullptr && vision->Placeholder(models::VisionKind::kVideo) >= 0,
+          "{}: models of type \"{}\" take no videos", loaded.name, loaded.model->summary().family);
+  const image::Video video = image::ReadVideo(file, {.frames_per_second = options.video_rate});
+  return WithContext(file, [&] { return pictures.EncodeVideo(*vision, video); });
 }
 
 infer::TextAnswer RunSession::Answer(infer::SeeingPrompt prompt, uint64_t turn) {
@@ -174,6 +185,15 @@ void AddRun(CLI::App& program, const Globals& globals) {
   command->add_option("--image", o->images, "A picture shown with the prompt; may be repeated")
       ->allow_extra_args(false)
       ->check(CLI::ExistingFile);
+  auto* videos =
+      command->add_option("--video", o->videos, "A video shown with the prompt; may be repeated; needs ffmpeg")
+          ->allow_extra_args(false)
+          ->check(CLI::ExistingFile)
+          ->needs("PROMPT");
+  command->add_option("--fps", o->video_rate, "Frames taken of a video in a second")
+      ->needs(videos)
+      ->check(CLI::Range(0.001, 1000.0))
+      ->capture_default_str();
   command->add_option("--mmproj", o->vision_file, "The GGUF file of the part that sees pictures, if it is not found")
       ->check(CLI::ExistingFile);
   command->add_option("-s,--system", o->system, "What the model is told before the conversation");

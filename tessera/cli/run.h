@@ -18,6 +18,8 @@ struct RunOptions {
   std::string model, prompt, system;
   std::string vision_file;          // of a GGUF model whose vision part is a file of its own
   std::vector<std::string> images;  // files, shown with the prompt or with the first message
+  std::vector<std::string> videos;  // files, shown with the prompt
+  double video_rate = 2;            // frames a second that are taken of them
   bool has_prompt = false;
   bool raw = false;   // no chat template
   bool json = false;  // the answer as one JSON object
@@ -28,8 +30,9 @@ struct RunOptions {
   SamplingFlags sampling;
 };
 
-// A user's message with pictures before its text, as chat templates want it: plain text where there are none.
-Json UserMessage(const std::string& text, size_t pictures);
+// A user's message with pictures, then videos before its text, as chat templates want it: plain text where there are
+// none.
+Json UserMessage(const std::string& text, size_t pictures, size_t videos = 0);
 
 // The model, loaded, with an engine for one conversation.
 struct RunSession {
@@ -41,6 +44,8 @@ struct RunSession {
 
   // A picture file as the model sees it; encoded once, however often it is shown. Throws Error that names the file.
   infer::EncodedPicture See(const std::string& file);
+  // A video file likewise.
+  infer::EncodedPicture Watch(const std::string& file);
   // Streams the answer to a prompt to standard output (not with --json); Ctrl-C ends the answer.
   infer::TextAnswer Answer(infer::SeeingPrompt prompt, uint64_t turn);
 };

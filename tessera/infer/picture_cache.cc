@@ -20,25 +20,42 @@ std::string Digest(const Tensor& picture) {
 
 }  // namespace
 
-EncodedPicture PictureCache::Encode(const models::VisionEncoder& encoder, const Tensor& picture) {
-  image::SizeOf(picture, "picture");
-  const std::string content = Digest(picture);
+EncodedPicture PictureCache::Keep(const models::VisionEncoder& encoder, const std::string& content,
+                                  const std::function<models::VisionInput()>& prepare) {
   const auto known = std::ranges::find(kept_, content, &EncodedPicture::content);
   if (known != kept_.end()) {
     ++found_;
     kept_.splice(kept_.end(), kept_, known);
     return kept_.back();
   }
-  const models::VisionInput input = encoder.Prepare(picture);
+  const models::VisionInput input = prepare();
   ++encoded_;
-  kept_.push_back(
-      {.content = content, .grid = input.grid, .seen = input.seen, .features = encoder.Encode(std::span(&input, 1))});
+  kept_.push_back({.content = content,
+                   .grid = input.grid,
+                   .seen = input.seen,
+                   .features = encoder.Encode(std::span(&input, 1)),
+                   .kind = input.kind,
+                   .seconds_per_step = input.seconds_per_step});
   bytes_ += kept_.back().features.bytes();
   while (bytes_ > max_bytes_ && kept_.size() > 1) {
     bytes_ -= kept_.front().features.bytes();
     kept_.pop_front();
   }
   return kept_.back();
+}
+
+EncodedPicture PictureCache::Encode(const models::VisionEncoder& encoder, const Tensor& picture) {
+  image::SizeOf(picture, "picture");
+  return Keep(encoder, Digest(picture), [&] { return encoder.Prepare(picture); });
+}
+
+EncodedPicture PictureCache::EncodeVideo(const models::VisionEncoder& encoder, const image::Video& video) {
+  // The seconds decide where the frames stand, so they belong to the content.
+  std::string frames = fmt::format("{} frames at {} a second", video.frames.size(), video.frames_per_second);
+  for (const Tensor& frame : video.frames) frames += Digest(frame);
+  Sha256 hash;
+  hash.Update(frames);
+  return Keep(encoder, hash.Finish(), [&] { return encoder.PrepareVideo(video.frames, video.frames_per_second); });
 }
 
 std::vector<PromptVision> SeeInputs(const models::VisionEncoder& encoder, std::span<const std::vector<int64_t>> prompts,
@@ -73,7 +90,9 @@ SeeingPrompt ShowPictures(const models::LanguageModel& model, std::vector<int32_
   }
   const models::VisionEncoder& encoder = *model.vision();
   std::vector<models::VisionInput> inputs;
-  for (const EncodedPicture& picture : pictures) inputs.push_back({.patches = {}, .grid = picture.grid});
+  for (const EncodedPicture& picture : pictures)
+    inputs.push_back(
+        {.patches = {}, .grid = picture.grid, .kind = picture.kind, .seconds_per_step = picture.seconds_per_step});
   const std::vector<std::vector<int64_t>> ids = {
       models::ExpandPlaceholders(std::vector<int64_t>(tokens.begin(), tokens.end()), inputs, encoder)};
   if (pictures.empty()) return {.tokens = std::move(tokens), .vision = {}};

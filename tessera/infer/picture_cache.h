@@ -8,23 +8,28 @@
 // For one thread, and for one model: features of another mean nothing.
 
 #include <cstdint>
+#include <functional>
 #include <list>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "tessera/image/video.h"
 #include "tessera/infer/prompt_vision.h"
 #include "tessera/models/language_model.h"
 #include "tessera/models/vision.h"
 
 namespace tessera::infer {
 
+// A picture, or a video.
 struct EncodedPicture {
   std::string content;    // SHA-256 of the pixels and their shape
   image::PatchGrid grid;  // as the encoder saw it
   image::SeenImage seen;  // the sizes before and after, for points that the model names
   Tensor features;        // [N, C]
+  models::VisionKind kind = models::VisionKind::kImage;
+  double seconds_per_step = 1;  // of a video
 };
 
 class PictureCache {
@@ -35,6 +40,8 @@ class PictureCache {
 
   // Throws Error as VisionEncoder::Prepare does.
   EncodedPicture Encode(const models::VisionEncoder& encoder, const Tensor& picture);
+  // Throws Error as VisionEncoder::PrepareVideo does.
+  EncodedPicture EncodeVideo(const models::VisionEncoder& encoder, const image::Video& video);
 
   int64_t encoded() const { return encoded_; }  // how often the encoder ran
   int64_t found() const { return found_; }      // how often it did not have to
@@ -43,6 +50,9 @@ class PictureCache {
   int64_t max_bytes_ = int64_t{256} << 20;
   int64_t bytes_ = 0, encoded_ = 0, found_ = 0;
   std::list<EncodedPicture> kept_;  // the longest unused first
+
+  EncodedPicture Keep(const models::VisionEncoder& encoder, const std::string& content,
+                      const std::function<models::VisionInput()>& prepare);
 };
 
 // The features and positions of prompts whose placeholders are expanded already; the inputs are encoded together and
@@ -56,7 +66,7 @@ struct SeeingPrompt {
   PromptVision vision;
 };
 
-// The tokens of a prompt with one placeholder a picture, and the pictures in their order. Without pictures the tokens
+// The tokens of a prompt with one placeholder a picture or video, and these in their order. Without pictures the tokens
 // stay as they are, if they have no placeholder. Throws Error if pictures and placeholders do not match, and if there
 // are pictures but the model sees none.
 SeeingPrompt ShowPictures(const models::LanguageModel& model, std::vector<int32_t> tokens,

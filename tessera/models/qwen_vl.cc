@@ -19,6 +19,8 @@ int64_t Id(const ConfigReader& reader, const char* key, int64_t otherwise) {
   return reader.Has(key) ? reader.Count(key, 0) : otherwise;
 }
 
+constexpr int64_t kVideoTokens = 115'200, kFrameTokens = 768;  // of a video at most: altogether, and of a step
+
 // One encoder pass never holds more; 64 Mpx in patches of 14 pixels are 342,392.
 constexpr int64_t kMaxPatches = int64_t{1} << 22;
 
@@ -72,6 +74,30 @@ VisionInput QwenVlProcessor::Prepare(const Tensor& picture) const {
   return {.patches = image::MergedPatches(frames, config_.patches),
           .grid = image::GridOf(encoded, 1, config_.patches),
           .seen = {.original = image::SizeOf(picture, "vision"), .encoded = encoded}};
+}
+
+VisionInput QwenVlProcessor::PrepareVideo(std::span<const Tensor> frames, double frames_per_second) const {
+  Require(!frames.empty() && std::isfinite(frames_per_second) && frames_per_second > 0,
+          "vision: a video of {} frames at {} a second", frames.size(), frames_per_second);
+  const int64_t token = config_.resize.factor * config_.resize.factor;  // pixels
+  const int64_t share = kVideoTokens * token / std::ssize(frames) * config_.patches.frames;
+  image::SmartResizeOptions resize = config_.resize;
+  resize.max_pixels = std::min({resize.max_pixels, kFrameTokens * token, share});
+  resize.max_pixels = std::max(resize.max_pixels, resize.min_pixels);
+  const image::ImageSize original = image::SizeOf(frames[0], "vision");
+  const image::ImageSize encoded = image::SmartResize(original, resize);
+  std::vector<Tensor> resized;
+  for (const Tensor& frame : frames) {
+    Require(image::SizeOf(frame, "vision") == original, "vision: the frames of a video must be of one size");
+    resized.push_back(image::Resize(image::WithoutAlpha(frame), encoded, image::ResizeFilter::kBicubic));
+  }
+  const image::PatchGrid grid = image::GridOf(encoded, std::ssize(frames), config_.patches);
+  Tokens(grid);  // refuses what is too much
+  return {.patches = image::MergedPatches(resized, config_.patches),
+          .grid = grid,
+          .kind = VisionKind::kVideo,
+          .seconds_per_step = static_cast<double>(config_.patches.frames) / frames_per_second,
+          .seen = {.original = original, .encoded = encoded}};
 }
 
 int64_t QwenVlProcessor::patch_width() const {

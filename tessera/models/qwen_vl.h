@@ -35,6 +35,9 @@ class QwenVlProcessor : public virtual VisionProcessor {
 
   Tensor Shown(const Tensor& picture) const override;
   VisionInput Prepare(const Tensor& picture) const override;
+  // Each frame as a picture, but smaller where there are many: at most 768 tokens a step of two frames, and 115,200
+  // altogether, as in the tool that the models' authors publish (qwen-vl-utils).
+  VisionInput PrepareVideo(std::span<const Tensor> frames, double frames_per_second) const override;
   int64_t patch_width() const override;
   int64_t Tokens(const image::PatchGrid& grid) const override;
   int64_t Placeholder(VisionKind kind) const override;

@@ -29,7 +29,7 @@ struct VisionInput {
   image::PatchGrid grid;
   VisionKind kind = VisionKind::kImage;
   double seconds_per_step = 1;  // of a video: how long one step of the grid's t lasts
-  image::SeenImage seen;        // of a picture that Prepare made: its size before and after
+  image::SeenImage seen;        // of what Prepare or PrepareVideo made: its size before and after
 };
 
 // Where an input's features stand in a sequence of tokens.
@@ -51,6 +51,8 @@ class VisionProcessor {
   // A picture u8 [H, W, 3 or 4] resized, normalised and cut into patches as the checkpoint's processor does it.
   // Throws Error for an aspect ratio that the family refuses.
   virtual VisionInput Prepare(const Tensor& picture) const = 0;
+  // Frames u8 [H, W, 3 or 4] of a video, taken at that rate, likewise. Throws Error if the family takes no videos.
+  virtual VisionInput PrepareVideo(std::span<const Tensor> frames, double frames_per_second) const;
   // K, the width of a row of patches.
   virtual int64_t patch_width() const = 0;
   // How many tokens a grid becomes. Throws Error if the grid does not divide into whole tokens.

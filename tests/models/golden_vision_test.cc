@@ -12,6 +12,8 @@
 #include "tessera/image/decode.h"
 #include "tessera/models/padded_batch.h"
 #include "tessera/models/place_vision.h"
+#include "tessera/models/qwen2_5_vl.h"
+#include "tessera/models/qwen2_vl.h"
 #include "tessera/models/vision_tensors.h"
 
 namespace tessera::models {
@@ -138,6 +140,43 @@ TEST_P(GoldenVision, PicturesArePreparedAsTheProcessorDoes) {
     EXPECT_LE(difference, kPixels) << picture;
     RecordProperty(picture, std::to_string(difference * 1e7));
   }
+}
+
+// Frames are resized with Pillow's bits; the golden's with torchvision's, which differ by a grey level in places.
+TEST_P(GoldenVision, VideosArePreparedAsTheProcessorDoes) {
+  const Golden golden(GetParam());
+  const auto model = golden.Load();
+  std::vector<Tensor> frames;
+  for (int i = 0; i < 5; ++i)
+    frames.push_back(image::ReadImage(fmt::format("{}/frame_{}.png", Golden::Folder("qwen2vl_fp32"), i)));
+  const VisionInput input = model->vision()->PrepareVideo(frames, 2.0);
+  const auto grid = golden["video.grid_thw"].data<int64_t>();
+  EXPECT_EQ(input.grid, (image::PatchGrid{grid[0], grid[1], grid[2]}));
+  EXPECT_EQ(input.kind, VisionKind::kVideo);
+  EXPECT_EQ(input.seconds_per_step, 1.0);
+  if (golden.name == "qwen2vl_fp32") {  // the other case has frames of its own
+    EXPECT_LE(MaxDifference(input.patches, golden["video.pixel_values"]), 0.016f);
+  }
+  EXPECT_THROW(model->vision()->PrepareVideo({}, 2.0), Error);
+  frames.push_back(Tensor::Zeros({30, 30, 3}, DType::kU8));
+  EXPECT_THROW(model->vision()->PrepareVideo(frames, 2.0), Error);
+}
+
+// 400 frames of 1280 x 720, each as large as a picture, would be 239,200 tokens.
+TEST_P(GoldenVision, FramesOfLongVideosAreSmaller) {
+  const Golden golden(GetParam());
+  const Json empty = Json::object();
+  Json config = golden.checkpoint.config();
+  config["vision_config"]["patch_size"] = 14;
+  const ModelSource source{.config = config, .generation_config = empty, .find = {}, .preprocessor_config = empty};
+  const auto processor = golden.name == "qwen2vl_fp32" ? Qwen2VlPictures(source) : Qwen2_5VlPictures(source);
+  const std::vector<Tensor> frames(400, Tensor::Zeros({720, 1280, 3}, DType::kU8));
+  const VisionInput few = processor->PrepareVideo(std::span(frames).first(4), 2),
+                    many = processor->PrepareVideo(frames, 2);
+  EXPECT_LE(processor->Tokens(few.grid), 2 * 768);
+  EXPECT_GT(processor->Tokens(few.grid), 2 * 700);
+  EXPECT_LE(processor->Tokens(many.grid), 115'200);
+  EXPECT_GT(processor->Tokens(many.grid), 100'000);
 }
 
 // No further from the exact values than twice PyTorch's own bfloat16 pass (tools/oracle/bf16_vision_errors.py), layer
