@@ -147,7 +147,8 @@ void AddInspect(CLI::App& program, const Globals&) {
   command->add_flag("--json", options->json, "Print a JSON object");
   auto* image = command->add_option("--image", options->image, "Show what the model makes of a picture instead")
                     ->check(CLI::ExistingFile);
-  command->add_option("--save", options->save, "Write the picture as the model sees it to this PNG file")->needs(image);
+  command->add_option("--save", options->save, "Write the picture as the model sees it: .png, .jpg or .webp")
+      ->needs(image);
   command->callback([options] { RunInspect(*options); });
 }
 

@@ -20,7 +20,7 @@ void InspectPicture(const weights::Checkpoint& checkpoint, const PictureQuestion
   const models::VisionInput input = WithContext(question.file, [&] { return processor->Prepare(picture); });
   const auto& [original, encoded] = input.seen;
   const std::string_view points = image::Name(processor->points());
-  if (!question.save.empty()) image::WritePng(question.save, processor->Shown(picture));
+  if (!question.save.empty()) image::WritePicture(question.save, processor->Shown(picture));
   if (question.json) {
     const Json json = {{"file", question.file},
                        {"width", original.width},

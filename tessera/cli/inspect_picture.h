@@ -10,7 +10,7 @@ class Checkpoint;
 namespace tessera::cli {
 
 struct PictureQuestion {
-  std::string file, save;  // save: a PNG file to write, or empty
+  std::string file, save;  // save: a picture file to write, or empty
   bool json = false;
 };
 

@@ -4,7 +4,7 @@
 //   Tensor picture = image::ReadImage("screen.png");                           // u8 [H, W, 3] or [H, W, 4]
 //   Tensor rgb = image::WithoutAlpha(picture);                                 // u8 [H, W, 3]
 //   Tensor seen = image::Resize(rgb, {728, 1288}, image::ResizeFilter::kBicubic);
-//   image::WritePng("seen.png", seen);
+//   image::WritePicture("seen.png", seen);
 //
 // A picture is a tensor u8 [H, W, C], rows from the top. C is 3 (red, green, blue) or 4 (and alpha, 255 is opaque; the
 // colours are not multiplied by it). Colour profiles and gamma are left alone, as in the code that models were trained

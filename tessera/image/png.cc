@@ -9,7 +9,6 @@
 #include <string>
 #include <vector>
 
-#include "tessera/core/atomic_file.h"
 #include "tessera/image/byte_view.h"
 #include "tessera/image/codecs.h"
 #include "tessera/image/encode.h"
@@ -144,12 +143,6 @@ std::string EncodePng(const Tensor& picture) {
     png_write_end(writer.png, writer.info);
   });
   return std::move(writer.output);
-}
-
-void WritePng(const std::filesystem::path& path, const Tensor& picture) {
-  AtomicFile file(path);
-  file.Write(EncodePng(picture));
-  file.Commit();
 }
 
 }  // namespace tessera::image

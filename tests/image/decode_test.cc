@@ -64,14 +64,6 @@ TEST(Decode, AFormatIsKnownByItsBytesAlone) {
   EXPECT_THAT([] { DecodeImage(""); }, ThrowsMessage<Error>(HasSubstr("there are none")));
 }
 
-TEST(Decode, APngThatWasWrittenReadsAsItWas) {
-  for (const char* name : {"rgb.png", "rgba.png"}) {
-    const Tensor picture = ReadImage(kFolder + name);
-    EXPECT_EQ(MaxLevels(DecodeImage(EncodePng(picture)), picture), 0);
-  }
-  EXPECT_THROW(EncodePng(Tensor::Zeros({2, 2, 1}, DType::kU8)), Error);
-}
-
 TEST(Decode, WithoutAlphaKeepsTheColoursAndOnWhiteBlendsThem) {
   const Tensor pixel = Tensor::From<uint8_t>({10, 20, 30, 0, 10, 20, 30, 128, 10, 20, 30, 255}, {1, 3, 4});
   EXPECT_THAT(WithoutAlpha(pixel).data<uint8_t>(), testing::ElementsAre(10, 20, 30, 10, 20, 30, 10, 20, 30));
