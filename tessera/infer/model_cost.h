@@ -5,6 +5,7 @@
 //     bytes       weight_bytes + logits_bytes + P · cache_bytes        each weight is read once for all rows
 //     operations  R · row_operations + M · logits_operations           a multiply and an add count as two
 //
+// Of a mixture of experts those count that work for one row: a pass of many rows reads more of them.
 // Weights count in the format of the file (4.5 bits a weight for q4_0), whatever copies the kernels keep; activations,
 // which stay in caches, the embedding's single rows, and attention's operations count nothing. So a share of a limit
 // that is computed from these is a lower bound.

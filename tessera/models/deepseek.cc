@@ -118,6 +118,8 @@ std::unique_ptr<LanguageModel> LoadDeepseek(const ModelSource& source, const nn:
   const DeepseekConfig c(source);
   auto summary = Summarize(ConfigReader(source.config).Text("model_type", ""), c, source,
                            std::vector<int64_t>(static_cast<size_t>(c.layers), 0), options);
+  summary.experts = c.experts.experts;
+  summary.chosen = c.experts.chosen;
   // The cache keeps one head a layer: latent and rotary key, and the latent again as its value.
   for (KvShape& kv : summary.kv)
     kv = {.kv_heads = 1, .key_dim = c.attention.cached_key_dim(), .value_dim = c.attention.latent};

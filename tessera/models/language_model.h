@@ -35,6 +35,7 @@ struct ModelSummary {
   std::vector<int64_t> bos_ids;     // none or one
   std::vector<int64_t> eos_ids;     // any of them ends a text
   DType activations = DType::kF32;  // dtype of Embed's and Hidden's results
+  int64_t experts = 0, chosen = 0;  // of a mixture of experts: in a layer, and at work for a token
   int64_t layers() const { return std::ssize(kv); }
 };
 

@@ -11,7 +11,6 @@
 #include "fuzz/read_image.h"
 #include "replay_corpus.h"
 #include "tessera/core/mapped_file.h"
-#include "tessera/image/encode.h"
 #include "tessera/weights/safetensors.h"
 
 namespace tessera::image {
