@@ -2,6 +2,7 @@
 // The numbers that a decoder of the Llama shape is made from, and where a family reads its checkpoint.
 
 #include <cstdint>
+#include <filesystem>
 #include <string>
 
 #include "tessera/core/json.h"
@@ -18,6 +19,7 @@ struct ModelSource {
   nn::Parameters::Find find;  // find(name): the tensor, or an undefined one
   const Json& preprocessor_config = NoConfig();
   std::string prefix = {};  // of the language model's tensors, where it is a part of a greater model: "language_model"
+  std::filesystem::path folder = {};  // where files beside the checkpoint are looked for
 
   static const Json& NoConfig();  // an empty object
 };

@@ -43,6 +43,7 @@ struct ModelSummary {
 using LayerObserver = std::function<void(int64_t layer, const Tensor& output)>;
 
 class VisionEncoder;
+class PictureTokens;
 
 class LanguageModel {
  public:
@@ -59,6 +60,8 @@ class LanguageModel {
 
   // The part that sees pictures (models/vision.h); null for models of text alone.
   virtual const VisionEncoder* vision() const { return nullptr; }
+  // How pictures are tokens of its vocabulary (models/picture_tokens.h); null for models that write text alone.
+  virtual const PictureTokens* picture_tokens() const { return nullptr; }
 
   // The weights under the checkpoint's own names; a trainer replaces their values here.
   virtual nn::Parameters& parameters() = 0;

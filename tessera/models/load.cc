@@ -2,6 +2,7 @@
 
 #include <fmt/ranges.h>
 
+#include "tessera/models/chameleon.h"
 #include "tessera/models/config_reader.h"
 #include "tessera/models/deepseek.h"
 #include "tessera/models/kimi_vl.h"
@@ -21,6 +22,7 @@ struct Family {
 };
 
 constexpr Family kFamilies[] = {
+    {"chameleon", LoadChameleon, ChameleonPictures},
     {"deepseek_v2", LoadDeepseek},
     {"deepseek_v3", LoadDeepseek},
     {"kimi_vl", LoadKimiVl, KimiVlPictures},
@@ -34,7 +36,8 @@ ModelSource SourceOf(const weights::Checkpoint& checkpoint) {
   return {.config = checkpoint.config(),
           .generation_config = checkpoint.generation_config(),
           .find = [&](const std::string& name) { return checkpoint.Find(name); },
-          .preprocessor_config = checkpoint.preprocessor_config()};
+          .preprocessor_config = checkpoint.preprocessor_config(),
+          .folder = checkpoint.directory()};
 }
 
 const Family& FamilyOf(const weights::Checkpoint& checkpoint) {

@@ -60,8 +60,12 @@ std::vector<int64_t> ExpandPlaceholders(std::span<const int64_t> ids, std::span<
   std::vector<int64_t> expanded;
   for (const int64_t id : ids) {
     const int kind = queue.KindOf(id);
-    const int64_t count = kind < 0 ? 1 : processor.Tokens(inputs[queue.Take(kind)].grid);
-    expanded.insert(expanded.end(), static_cast<size_t>(count), id);
+    if (kind < 0) {
+      expanded.push_back(id);
+      continue;
+    }
+    const std::vector<int64_t> tokens = processor.Expansion(inputs[queue.Take(kind)]);
+    expanded.insert(expanded.end(), tokens.begin(), tokens.end());
   }
   queue.RequireAllTaken();
   return expanded;

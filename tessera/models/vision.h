@@ -64,6 +64,13 @@ class VisionProcessor {
   // another.
   virtual Tensor Positions(int64_t length, std::span<const VisionPlace> places,
                            std::span<const VisionInput> inputs) const = 0;
+  // The tokens that stand in a prompt for an input, in place of its one placeholder: as many placeholders as it has
+  // features; or, in families whose pictures are tokens of the vocabulary, those tokens.
+  virtual std::vector<int64_t> Expansion(const VisionInput& input) const {
+    return std::vector<int64_t>(static_cast<size_t>(Tokens(input.grid)), Placeholder(input.kind));
+  }
+  // Whether pictures are such tokens, so that a prompt needs no features beside them.
+  virtual bool early_fusion() const { return false; }
   // How the family's models name a point of a picture.
   virtual image::PointConvention points() const = 0;
 };
