@@ -53,6 +53,7 @@ class Conversation {
     infer::EncodedPicture encoded;
   };
 
+  infer::EncodedPicture Drawn(const infer::DrawnPicture& picture) const;
   void Push(const std::string& role, const std::string& text, std::vector<Shown> pictures);
   void Drop(int64_t begin, int64_t count);
   Json Messages() const;
@@ -70,9 +71,20 @@ class Conversation {
   std::vector<std::vector<Shown>> shown_;  // the pictures of each turn
   std::vector<Shown> waiting_;             // for the next message
   uint64_t turn_ = 0;
-  infer::TextAnswer last_;
+  infer::MixedAnswer last_;
   int64_t last_prompt_ = 0;
 };
+
+// A picture of the model's own, as the next turns read it: the same tokens.
+infer::EncodedPicture Conversation::Drawn(const infer::DrawnPicture& picture) const {
+  const models::PictureVocabulary& v = session_.loaded.model->picture_tokens()->vocabulary();
+  infer::EncodedPicture encoded;
+  encoded.ids.push_back(v.begin);
+  encoded.ids.insert(encoded.ids.end(), picture.ids.begin(), picture.ids.end());
+  encoded.ids.resize(static_cast<size_t>(v.per_picture) + 1, picture.ids[0]);
+  encoded.ids.push_back(v.end);
+  return encoded;
+}
 
 void Note(const std::string& text) { fmt::print(stderr, "{}\n", Styled(Printable(text), Style::kDim)); }
 
@@ -93,8 +105,10 @@ Json Conversation::Messages() const {
   if (!system_.empty()) messages.push_back({{"role", "system"}, {"content", system_}});
   for (size_t i = 0; i < turns_.size(); ++i) {
     const std::string text = turns_[i]["content"];
-    messages.push_back(shown_[i].empty() ? Json{{"role", turns_[i]["role"]}, {"content", text}}
-                                         : UserMessage(text, shown_[i].size()));
+    // The pictures of an answer stand in its text already.
+    messages.push_back(shown_[i].empty() || turns_[i]["role"] == "assistant"
+                           ? Json{{"role", turns_[i]["role"]}, {"content", text}}
+                           : UserMessage(text, shown_[i].size()));
   }
   return messages;
 }
@@ -144,6 +158,7 @@ void Conversation::Answer(const std::string& message) {
   if (const std::string remark = WhyItEnded(session_.options, last_.finish); !remark.empty()) Note(remark);
   if (last_.finish == infer::TextFinish::kContext) Note("(/reset starts afresh)");
   Push("assistant", last_.text, {});
+  for (const infer::DrawnPicture& picture : last_.pictures) shown_.back().push_back({"", Drawn(picture)});
 }
 
 void Conversation::Image(const std::string& file) {
@@ -152,7 +167,7 @@ void Conversation::Image(const std::string& file) {
   const infer::EncodedPicture& picture = waiting_.back().encoded;
   Note(fmt::format("({}: {} x {} pixels, seen as {} x {}, {} tokens; it goes with the next message)", file,
                    picture.seen.original.width, picture.seen.original.height, picture.seen.encoded.width,
-                   picture.seen.encoded.height, picture.features.dim(0)));
+                   picture.seen.encoded.height, picture.tokens()));
 }
 
 void Conversation::System(const std::string& text) {
@@ -167,11 +182,19 @@ void Conversation::Save(const std::string& file) const {
   Note(fmt::format("(saved {} messages to {})", turns_.size(), file));
 }
 
+std::string WithoutMarks(std::string text) {
+  const std::string mark = infer::MixedRequest().picture_mark;
+  for (size_t at = 0; (at = text.find(mark, at)) != std::string::npos;) text.erase(at, mark.size());
+  return text;
+}
+
 void Conversation::Load(const std::string& file) {
   Require(!file.empty(), "/load: name a file that /save wrote");
   SavedChat saved = ReadSavedChat(file);
   std::vector<std::vector<Shown>> shown;
-  for (const Json& turn : saved.turns) {
+  for (Json& turn : saved.turns) {
+    // The model's own pictures are not in the file, so neither may their places be.
+    if (turn["role"] == "assistant") turn["content"] = WithoutMarks(turn["content"]);
     std::vector<Shown>& pictures = shown.emplace_back();
     if (!turn.contains("images")) continue;
     for (const std::string picture : turn["images"]) pictures.push_back({picture, session_.See(picture)});

@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 
-#include "tessera/cli/half_blocks.h"
 #include "tessera/cli/terminal.h"
+#include "tessera/cli/terminal_picture.h"
 #include "tessera/core/error.h"
 #include "tessera/core/json_text.h"
 #include "tessera/image/decode.h"
@@ -39,7 +39,8 @@ void InspectPicture(const weights::Checkpoint& checkpoint, const PictureQuestion
   fmt::print("{:<14} {} x {}, {} altogether\n", "patches", input.grid.w, input.grid.h, input.grid.patches());
   fmt::print("{:<14} {}\n", "tokens", processor->Tokens(input.grid));
   fmt::print("{:<14} {}\n", "points", points);
-  if (OutputIsTerminal()) WriteOutput(HalfBlocks(processor->Shown(picture), TerminalWidth()));
+  if (const PictureProtocol protocol = TerminalPictures(); protocol != PictureProtocol::kNone)
+    WriteOutput(TerminalPicture(processor->Shown(picture), protocol, TerminalWidth()));
 }
 
 }  // namespace tessera::cli

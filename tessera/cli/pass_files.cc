@@ -93,6 +93,7 @@ models::PaddedBatch BatchFor(const models::LanguageModel& model, const PassFlags
       batch.vision.push_back(model.vision()->PrepareVideo(video.frames, video.frames_per_second));
     const auto ids = models::ExpandPlaceholders(batch.input_ids.data<int64_t>(), batch.vision, *model.vision());
     batch.input_ids = Tensor::From<int64_t>(ids, {1, std::ssize(ids)});
+    if (model.vision()->early_fusion()) batch.vision.clear();  // the ids say all
     return batch;
   });
 }

@@ -28,24 +28,31 @@ constexpr char kFooter[] =
     "  tessera run smollm2 \"Why is the sky blue?\"           one answer\n"
     "  tessera run ./model.gguf --raw \"Once upon a time\"    continue plain text\n"
     "  tessera run ./UI-TARS-2B --image screen.png \"Click on Save.\"\n"
+    "  tessera run ./chameleon-7b \"Draw a red fox.\" --out fox.png\n"
     "  cat notes.txt | tessera run smollm2 --system \"Summarise what you are given.\"\n\n"
     "Where a sampling option is not given, the checkpoint's generation_config.json decides; where that says nothing:\n"
     "--temperature 0.2 --top-p 0.9 --repetition-penalty 1.1 --repetition-window 256; with --raw --temperature 0.";
 
 RunSession Open(const RunOptions& options, const Globals& globals) {
-  RunSession session{.options = options};
+  RunSession session{.options = options, .globals = &globals};
   {
     ProgressBar bar(globals, ProgressBar::Unit::kItems);
     session.loaded = infer::Load(
         options.model, {.pack = true}, [&](int64_t done, int64_t total) { bar.Update("loading", done, total); },
         options.vision_file);
   }
-  session.engine = std::make_unique<infer::Engine>(
-      *session.loaded.model,
-      infer::EngineOptions{.context = options.context, .cache_dtype = CacheDType(options.cache_type)});
+  const models::LanguageModel& model = *session.loaded.model;
+  const bool draws = model.picture_tokens() != nullptr;
+  Require(options.out.empty() || draws, "--out: models of type \"{}\" draw no pictures", model.summary().family);
+  infer::EngineOptions engine{.context = options.context, .cache_dtype = CacheDType(options.cache_type)};
+  // Guidance reads three contexts.
+  if (draws) engine.cache_tokens = 3 * (options.context > 0 ? options.context : model.summary().max_context);
+  session.engine = std::make_unique<infer::Engine>(model, engine);
   const bool plain = options.raw || !session.loaded.chat_template;
-  session.sampling =
-      ResolveSampling(options.sampling, session.loaded.generation_config, plain ? kRawDefaults : kDefaults);
+  session.sampling = ResolveSampling(options.sampling, session.loaded.generation_config,
+                                     plain   ? kRawDefaults
+                                     : draws ? infer::ChameleonSampling()
+                                             : kDefaults);
   return session;
 }
 
@@ -70,7 +77,7 @@ void ReportShown(const RunSession& session, const std::vector<infer::EncodedPict
                 {"height", seen.original.height},
                 {"encoded_width", seen.encoded.width},
                 {"encoded_height", seen.encoded.height},
-                {"tokens", shown[i].features.dim(0)},
+                {"tokens", shown[i].tokens()},
                 {"points", image::Name(session.loaded.model->vision()->points())}};
     if (i >= images.size()) one.update({{"steps", shown[i].grid.t}, {"seconds_per_step", shown[i].seconds_per_step}});
     report[i < images.size() ? "images" : "videos"].push_back(std::move(one));
@@ -105,8 +112,14 @@ int AnswerOnce(RunSession& session, const Globals& globals) {
       infer::ShowPictures(*session.loaded.model, PromptIds(session, session.options.prompt), pictures);
   Require(!prompt.tokens.empty(), "run: the prompt is empty; give a text, or type it on standard input");
   const size_t prompt_tokens = prompt.tokens.size();
-  const infer::TextAnswer answer = session.Answer(std::move(prompt), 0);
+  const infer::MixedAnswer answer = session.Answer(std::move(prompt), 0);
   Json report = Report(session, answer, prompt_tokens);
+  for (size_t i = 0; i < answer.pictures.size(); ++i) {
+    const infer::DrawnPicture& drawn = answer.pictures[i];
+    Json picture = {{"width", drawn.pixels.dim(1)}, {"height", drawn.pixels.dim(0)}, {"ids", drawn.ids}};
+    if (!session.options.out.empty()) picture["file"] = PictureFile(session.options.out, i);
+    report["pictures"].push_back(std::move(picture));
+  }
   ReportShown(session, pictures, report);
   if (session.options.json)
     WriteOutput(JsonText(report) + "\n");
@@ -150,26 +163,28 @@ infer::EncodedPicture RunSession::Watch(const std::string& file) {
   return WithContext(file, [&] { return pictures.EncodeVideo(*vision, video); });
 }
 
-infer::TextAnswer RunSession::Answer(infer::SeeingPrompt prompt, uint64_t turn) {
-  const InterruptScope interrupt;
+infer::MixedAnswer RunSession::Answer(infer::SeeingPrompt prompt, uint64_t turn) {
   infer::SamplingOptions drawn = sampling;
   drawn.seed += turn;
+  if (loaded.model->picture_tokens() != nullptr) return AnswerWithPictures(*this, std::move(prompt.tokens), drawn);
+  const InterruptScope interrupt;
   WordWrap wrap(OutputIsTerminal() ? TerminalWidth() : 0);
   const auto show = [&](const std::string& text) {
     if (!options.json && !text.empty()) WriteOutput(OutputIsTerminal() ? Printable(text) : text);
   };
-  infer::TextAnswer answer = infer::GenerateText(*engine, *loaded.tokenizer,
-                                                 {.prompt = std::move(prompt.tokens),
-                                                  .vision = std::move(prompt.vision),
-                                                  .max_tokens = options.max_tokens,
-                                                  .stop = options.sampling.stop,
-                                                  .ignore_eos = options.ignore_eos,
-                                                  .sampling = drawn,
-                                                  .strategy = options.strategy},
-                                                 [&](std::string_view piece) {
-                                                   show(wrap.Push(piece));
-                                                   return !interrupt.interrupted();
-                                                 });
+  infer::MixedAnswer answer;
+  static_cast<infer::TextAnswer&>(answer) = infer::GenerateText(*engine, *loaded.tokenizer,
+                                                                {.prompt = std::move(prompt.tokens),
+                                                                 .vision = std::move(prompt.vision),
+                                                                 .max_tokens = options.max_tokens,
+                                                                 .stop = options.sampling.stop,
+                                                                 .ignore_eos = options.ignore_eos,
+                                                                 .sampling = drawn,
+                                                                 .strategy = options.strategy},
+                                                                [&](std::string_view piece) {
+                                                                  show(wrap.Push(piece));
+                                                                  return !interrupt.interrupted();
+                                                                });
   show(wrap.Flush());
   return answer;
 }
@@ -196,6 +211,9 @@ void AddRun(CLI::App& program, const Globals& globals) {
       ->capture_default_str();
   command->add_option("--mmproj", o->vision_file, "The GGUF file of the part that sees pictures, if it is not found")
       ->check(CLI::ExistingFile);
+  command->add_option("--out", o->out, "Draw one picture, written there as PNG (models that draw)");
+  command->add_flag("--interleaved", o->interleaved, "With --out: words and pictures as the model likes")
+      ->needs("--out");
   command->add_option("-s,--system", o->system, "What the model is told before the conversation");
   command
       ->add_option("-n,--max-tokens", o->max_tokens, "Tokens of an answer at most (-1: as many as the context holds)")

@@ -39,6 +39,24 @@ void CheckTree(const TokenTree& tree, int64_t max_nodes) {
   }
 }
 
+// The oldest request must always be able to go on, so its contexts have to fit the cache together.
+void CheckGuidance(const Request& request, const EngineOptions& options, int64_t vocab) {
+  const int64_t length = std::ssize(request.prompt);
+  const int64_t room = options.context - length;
+  const int64_t answer = request.max_tokens < 0 ? room : std::min(room, request.max_tokens);
+  int64_t pages = PagesFor(length + answer);
+  for (const std::vector<int32_t>* prompt : {&request.guidance->pictures, &request.guidance->nothing}) {
+    Require(!prompt->empty() && std::ssize(*prompt) <= length, "guidance: a context of {} tokens beside a prompt of {}",
+            prompt->size(), length);
+    for (const int32_t id : *prompt)
+      Require(id >= 0 && id < vocab, "guidance: token {} is outside the vocabulary of {}", id, vocab);
+    pages += PagesFor(std::ssize(*prompt) + answer);
+  }
+  Require(pages <= PagesFor(options.cache_tokens) && options.max_sequences >= 3,
+          "guidance: three contexts take {} tokens of the cache, which holds {}, and three of {} sequences at once",
+          pages * kPageTokens, options.cache_tokens, options.max_sequences);
+}
+
 }  // namespace
 
 struct Engine::Sequence {
@@ -54,6 +72,10 @@ struct Engine::Sequence {
   int64_t published = 0;  // of its pages, those that others may find
   PrefixKey key = 0;      // of the published pages
 
+  RequestId leader = 0;          // whose request it serves: its own id, but for contexts of guidance
+  Group* group = nullptr;        // of a request with guidance
+  std::unique_ptr<Group> owned;  // the leader's
+
   int64_t pending() const { return std::ssize(history) - cached; }
   bool answering() const { return pending() == 1; }  // one new token: the strategy may guess on
 
@@ -62,6 +84,16 @@ struct Engine::Sequence {
     const Tensor& given = request.vision.positions;
     if (!given || place >= given.dim(1)) return place + lag;
     return given.data<int64_t>()[static_cast<size_t>(axis * given.dim(1) + place)];
+  }
+};
+
+struct Engine::Group {
+  std::vector<Sequence*> rows;             // the leader first
+  std::vector<std::vector<float>> logits;  // of each row; empty until they are computed for the next token
+  std::array<size_t, 3> context = {};      // the rows that the prompt, its pictures and nothing are
+
+  std::vector<float>& LogitsOf(const Sequence* s) {
+    return logits[static_cast<size_t>(std::ranges::find(rows, s) - rows.begin())];
   }
 };
 
@@ -116,9 +148,10 @@ RequestId Engine::Submit(Request request) {
             model_.summary().vocab);
   }
   CheckPromptVision(request.vision, length, model_.summary().hidden);
+  if (request.guidance) CheckGuidance(request, options_, model_.summary().vocab);
   if (!request.strategy) request.strategy = std::make_unique<PlainDecoding>();
   auto sequence = std::make_unique<Sequence>();
-  sequence->id = next_id_++;
+  sequence->id = sequence->leader = next_id_++;
   sequence->history = request.prompt;
   sequence->keys = CacheKeys(request);
   if (const Tensor& given = request.vision.positions; given)
@@ -127,8 +160,37 @@ RequestId Engine::Submit(Request request) {
   const int64_t room = options_.context - length;
   sequence->answer_limit = length + (request.max_tokens < 0 ? room : std::min(room, request.max_tokens));
   sequence->request = std::move(request);
+  Sequence& leader = *sequence;
   waiting_.push_back(std::move(sequence));
-  return waiting_.back()->id;
+  if (leader.request.guidance) AddContexts(leader);
+  return leader.id;
+}
+
+// The other contexts of guidance as sequences of their own, behind their leader.
+void Engine::AddContexts(Sequence& leader) {
+  const Guidance& guidance = *leader.request.guidance;
+  leader.request.strategy = std::make_unique<PlainDecoding>();
+  leader.owned = std::make_unique<Group>();
+  Group& group = *leader.owned;
+  leader.group = &group;
+  group.rows = {&leader};
+  const auto add = [&](const std::vector<int32_t>& prompt) {
+    for (size_t row = 0; row < group.rows.size(); ++row)
+      if (group.rows[row]->history == prompt) return row;
+    auto sequence = std::make_unique<Sequence>();
+    sequence->id = next_id_++;
+    sequence->leader = leader.id;
+    sequence->group = &group;
+    sequence->history = sequence->keys = prompt;
+    sequence->answer_begin = std::ssize(prompt);
+    sequence->answer_limit = options_.context + 1;  // the leader ends first
+    sequence->request.strategy = std::make_unique<PlainDecoding>();
+    group.rows.push_back(sequence.get());
+    waiting_.push_back(std::move(sequence));
+    return group.rows.size() - 1;
+  };
+  group.context = {0, add(guidance.pictures), add(guidance.nothing)};
+  group.logits.resize(group.rows.size());
 }
 
 // The tokens of the prompt, those of a picture replaced by its number: placeholders are alike whatever they stand for.
@@ -142,12 +204,10 @@ std::vector<int32_t> Engine::CacheKeys(const Request& request) {
 }
 
 void Engine::Cancel(RequestId id) {
-  std::erase_if(waiting_, [&](const auto& s) { return s->id == id; });
-  std::erase_if(running_, [&](const auto& s) {
-    if (s->id != id) return false;
-    GiveUpPages(*s);
-    return true;
-  });
+  for (const auto& s : running_)
+    if (s->leader == id) GiveUpPages(*s);
+  std::erase_if(waiting_, [&](const auto& s) { return s->leader == id; });
+  std::erase_if(running_, [&](const auto& s) { return s->leader == id; });
 }
 
 // The last pages go first, so that of two idle pages of one prefix the deeper makes room earlier.
@@ -156,12 +216,15 @@ void Engine::GiveUpPages(Sequence& sequence) {
   sequence.pages.clear();
   sequence.cached = sequence.published = 0;
   sequence.key = 0;
+  if (sequence.group != nullptr) sequence.group->LogitsOf(&sequence).clear();
 }
 
 void Engine::Admit() {
   while (!waiting_.empty() && std::ssize(running_) < options_.max_sequences) {
     Sequence& next = *waiting_.front();
-    if (!running_.empty() && cache_->available() < PagesFor(std::ssize(next.history) + 1)) return;
+    // Contexts that only wait for others of their group will give up pages for these.
+    const bool busy = std::ranges::any_of(running_, [](const auto& s) { return s->pending() > 0; });
+    if (busy && cache_->available() < PagesFor(std::ssize(next.history) + 1)) return;
     // The last token is always computed: its logits are wanted.
     PrefixMatch match = cache_->Match(std::span(next.keys).first(next.keys.size() - 1));
     next.pages = std::move(match.pages);
@@ -201,7 +264,7 @@ std::vector<Engine::Work> Engine::Plan() {
   for (const bool answers : {true, false}) {
     for (size_t i = 0; i < running_.size() && rows_left > 0; ++i) {  // running_ may lose its last ones on the way
       Sequence& s = *running_[i];
-      if (s.answering() != answers) continue;
+      if (s.answering() != answers || s.pending() == 0) continue;
       Work work{.sequence = &s};
       if (answers) {
         // A guess beyond the answer's limit could never be used.
@@ -311,8 +374,35 @@ void Engine::PublishFullPages(Sequence& s) {
   }
 }
 
+// Keeps a context's logits; once those of all contexts are there, draws the token that every one gets.
+void Engine::AcceptContext(const Work& work, std::span<const float> logits, std::vector<TokenEvent>& events) {
+  Sequence& s = *work.sequence;
+  s.cached += work.rows;
+  PublishFullPages(s);
+  if (work.logits_rows == 0) return;
+  Group& group = *s.group;
+  const auto vocab = static_cast<size_t>(model_.summary().vocab);
+  const auto z = logits.subspan(static_cast<size_t>(work.logits_row) * vocab, vocab);
+  if (options_.observe_logits) options_.observe_logits(s.id, std::ssize(s.history), z);
+  group.LogitsOf(&s).assign(z.begin(), z.end());
+  if (std::ranges::any_of(group.logits, [](const auto& row) { return row.empty(); })) return;
+  Sequence& leader = *group.rows[0];
+  const auto row = [&](size_t context) { return std::span<const float>(group.logits[group.context[context]]); };
+  const std::vector<float> mixed = Guided(row(0), row(1), row(2), *leader.request.guidance);
+  const int32_t token = SampleToken(mixed, leader.history, leader.answer_begin, leader.request.sampling);
+  for (size_t i = 1; i < group.rows.size(); ++i) {
+    group.rows[i]->history.push_back(token);
+    group.rows[i]->keys.push_back(token);
+  }
+  for (std::vector<float>& done : group.logits) done.clear();
+  const FinishReason finish = Append(leader, token);
+  events.push_back({.id = leader.id, .token = token, .finish = finish});
+  if (finish != FinishReason::kNone) Cancel(leader.id);
+}
+
 // Draws down the tree as far as the drawn tokens were guessed, and keeps the cache of that path only.
 void Engine::Accept(const Work& work, std::span<const float> logits, std::vector<TokenEvent>& events) {
+  if (work.sequence->group != nullptr) return AcceptContext(work, logits, events);
   Sequence& s = *work.sequence;
   const int64_t begin = s.cached;
   if (work.tree.tokens.empty()) s.cached += work.rows;

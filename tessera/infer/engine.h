@@ -24,6 +24,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "tessera/infer/guidance.h"
 #include "tessera/infer/paged_cache.h"
 #include "tessera/infer/prompt_vision.h"
 #include "tessera/infer/sampling.h"
@@ -42,6 +43,9 @@ struct Request {
   bool ignore_eos = false;        // go on after the model's own eos_ids
   SamplingOptions sampling;
   std::unique_ptr<Strategy> strategy;  // none: plain decoding
+  // Draws from the guided logits of three contexts, which all get the token that was drawn; plain decoding. Each
+  // context has positions and pages of its own; equal ones are computed once.
+  std::optional<Guidance> guidance;
 };
 
 enum class FinishReason : uint8_t { kNone, kStop, kLength, kContext };  // running; stop token; max_tokens; context full
@@ -61,9 +65,13 @@ struct EngineStats {
   int64_t preemptions = 0;
   std::chrono::duration<double> prompt_seconds{0};  // of passes that carried a prompt
   std::chrono::duration<double> answer_seconds{0};  // of the others
+
+  // What happened since `before`.
+  EngineStats operator-(const EngineStats& before) const;
 };
 
-// The logits [V] that follow the first `position` tokens of a sequence, before sampling.
+// The logits [V] that follow the first `position` tokens of a sequence, before sampling. With guidance each context by
+// itself, before they are mixed: the request's id for the prompt, the ids after it for the others.
 using LogitsObserver = std::function<void(RequestId id, int64_t position, std::span<const float> logits)>;
 
 struct EngineOptions {
@@ -82,8 +90,8 @@ class Engine {
   ~Engine();
 
   // Throws Error for an empty prompt, a token outside the vocabulary, pictures that do not fit the prompt, bad sampling
-  // options, and a prompt that leaves no room for an answer ("the prompt has 9,000 tokens but the context holds
-  // 8,192").
+  // options, guidance whose contexts do not fit the cache together, and a prompt that leaves no room for an answer
+  // ("the prompt has 9,000 tokens but the context holds 8,192").
   RequestId Submit(Request request);
   // Forgets a request; its pages are free at once. Unknown and finished ids are ignored.
   void Cancel(RequestId id);
@@ -97,8 +105,10 @@ class Engine {
 
  private:
   struct Sequence;
-  struct Work;  // one sequence's rows of a pass
+  struct Group;  // sequences that draw together
+  struct Work;   // one sequence's rows of a pass
 
+  void AddContexts(Sequence& leader);
   void Admit();
   std::vector<Work> Plan();
   bool MakeRoom(Sequence& sequence, int64_t tokens);
@@ -108,6 +118,7 @@ class Engine {
   Tensor Placed(const Tensor& x, const std::vector<Work>& plan) const;
   std::vector<int32_t> CacheKeys(const Request& request);
   void Accept(const Work& work, std::span<const float> logits, std::vector<TokenEvent>& events);
+  void AcceptContext(const Work& work, std::span<const float> logits, std::vector<TokenEvent>& events);
   FinishReason Append(Sequence& sequence, int32_t token);
 
   const models::LanguageModel& model_;

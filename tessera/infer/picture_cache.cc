@@ -33,12 +33,15 @@ EncodedPicture PictureCache::Keep(const models::VisionEncoder& encoder, const st
   kept_.push_back({.content = content,
                    .grid = input.grid,
                    .seen = input.seen,
-                   .features = encoder.Encode(std::span(&input, 1)),
                    .kind = input.kind,
                    .seconds_per_step = input.seconds_per_step});
-  bytes_ += kept_.back().features.bytes();
+  if (encoder.early_fusion())
+    kept_.back().ids = encoder.Expansion(input);
+  else
+    kept_.back().features = encoder.Encode(std::span(&input, 1));
+  bytes_ += kept_.back().bytes();
   while (bytes_ > max_bytes_ && kept_.size() > 1) {
-    bytes_ -= kept_.front().features.bytes();
+    bytes_ -= kept_.front().bytes();
     kept_.pop_front();
   }
   return kept_.back();
@@ -93,8 +96,13 @@ SeeingPrompt ShowPictures(const models::LanguageModel& model, std::vector<int32_
   for (const EncodedPicture& picture : pictures)
     inputs.push_back(
         {.patches = {}, .grid = picture.grid, .kind = picture.kind, .seconds_per_step = picture.seconds_per_step});
-  const std::vector<std::vector<int64_t>> ids = {
-      models::ExpandPlaceholders(std::vector<int64_t>(tokens.begin(), tokens.end()), inputs, encoder)};
+  const std::vector<int64_t> prompt_ids(tokens.begin(), tokens.end());
+  if (encoder.early_fusion()) {
+    const auto all =
+        models::ExpandPlaceholders(prompt_ids, inputs, encoder, [&](size_t input) { return pictures[input].ids; });
+    return {.tokens = {all.begin(), all.end()}, .vision = {}};
+  }
+  const std::vector<std::vector<int64_t>> ids = {models::ExpandPlaceholders(prompt_ids, inputs, encoder)};
   if (pictures.empty()) return {.tokens = std::move(tokens), .vision = {}};
   SeeingPrompt prompt{.tokens = {ids[0].begin(), ids[0].end()}, .vision = {}};
   const auto places = models::FindPlaces(ids, inputs, encoder)[0];

@@ -27,9 +27,13 @@ struct EncodedPicture {
   std::string content;    // SHA-256 of the pixels and their shape
   image::PatchGrid grid;  // as the encoder saw it
   image::SeenImage seen;  // the sizes before and after, for points that the model names
-  Tensor features;        // [N, C]
+  Tensor features;        // [N, C]; undefined where pictures are tokens of the vocabulary
   models::VisionKind kind = models::VisionKind::kImage;
-  double seconds_per_step = 1;  // of a video
+  double seconds_per_step = 1;    // of a video
+  std::vector<int64_t> ids = {};  // the tokens, where they say all
+
+  int64_t tokens() const { return features ? features.dim(0) : std::ssize(ids); }
+  int64_t bytes() const { return features ? features.bytes() : std::ssize(ids) * 8; }
 };
 
 class PictureCache {

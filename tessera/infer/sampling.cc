@@ -16,10 +16,24 @@ namespace {
 
 constexpr float kNegInf = -std::numeric_limits<float>::infinity();
 
-// Steps 1 and 2.
+// Step 0.
+std::vector<float> Allowed(std::span<const float> logits, int64_t length, const SamplingOptions& options) {
+  std::vector<float> z(logits.begin(), logits.end());
+  const auto in_vocabulary = [&](int32_t id) { return id >= 0 && static_cast<size_t>(id) < z.size(); };
+  if (!options.allowed.empty()) {
+    std::ranges::fill(z, kNegInf);
+    for (const int32_t id : options.allowed)
+      if (in_vocabulary(id)) z[static_cast<size_t>(id)] = logits[static_cast<size_t>(id)];
+  }
+  for (const auto& [id, from] : options.blocked_from)
+    if (in_vocabulary(id) && length >= from) z[static_cast<size_t>(id)] = kNegInf;
+  return z;
+}
+
+// Steps 0 to 2.
 std::vector<float> Penalised(std::span<const float> logits, std::span<const int32_t> history, int64_t answer_begin,
                              const SamplingOptions& options) {
-  std::vector<float> z(logits.begin(), logits.end());
+  std::vector<float> z = Allowed(logits, std::ssize(history), options);
   const auto in_vocabulary = [&](int32_t id) { return id >= 0 && static_cast<size_t>(id) < z.size(); };
   for (const auto& [id, bias] : options.logit_bias) {
     if (in_vocabulary(id)) z[static_cast<size_t>(id)] += bias;
@@ -47,7 +61,8 @@ std::vector<float> Penalised(std::span<const float> logits, std::span<const int3
 }
 
 bool ChangesLogits(const SamplingOptions& o) {
-  return !o.logit_bias.empty() || o.repetition_penalty != 1 || o.presence_penalty != 0 || o.frequency_penalty != 0;
+  return !o.allowed.empty() || !o.blocked_from.empty() || !o.logit_bias.empty() || o.repetition_penalty != 1 ||
+         o.presence_penalty != 0 || o.frequency_penalty != 0;
 }
 
 // The largest logit; the lowest id on a tie. Throws if there is none. Every answered token reads the whole vocabulary
@@ -155,6 +170,7 @@ void CheckSampling(const SamplingOptions& o) {
   Require(o.repetition_window >= 0, "repetition_window: {} is below 0 (0 means all tokens)", o.repetition_window);
   Require(finite(o.presence_penalty), "presence_penalty: {} is not finite", o.presence_penalty);
   Require(finite(o.frequency_penalty), "frequency_penalty: {} is not finite", o.frequency_penalty);
+  for (const int32_t id : o.allowed) Require(id >= 0, "allowed: {} is not a token", id);
   for (const auto& [id, bias] : o.logit_bias) {
     Require(id >= 0 && !std::isnan(bias), "logit_bias: token {} with bias {} is not a token and a number", id, bias);
   }

@@ -2,6 +2,7 @@
 // From logits to a token.
 //
 // The steps, in order; each is off at its default:
+//   0. allowed             z[id] = -inf for every other id; for those of blocked_from once the history is that long
 //   1. logit_bias          z[id] += bias
 //   2. repetition          z > 0 ? z / r : z · r for every id seen so far       (Keskar et al. 2019, section 4.1)
 //      presence, frequency z -= presence + frequency · count of the id in the answer
@@ -34,6 +35,8 @@ struct SamplingOptions {
   float presence_penalty = 0;
   float frequency_penalty = 0;
   std::map<int32_t, float> logit_bias;
+  std::vector<int32_t> allowed;             // none: all
+  std::map<int32_t, int64_t> blocked_from;  // id -> tokens of prompt and answer from which on it is not drawn
   uint64_t seed = 0;
 };
 
@@ -45,7 +48,7 @@ void CheckSampling(const SamplingOptions& options);
 int32_t SampleToken(std::span<const float> logits, std::span<const int32_t> history, int64_t answer_begin,
                     const SamplingOptions& options);
 
-// A token and its probability after steps 1 to 7, most likely first. For tests and for showing alternatives.
+// A token and its probability after steps 0 to 7, most likely first. For tests and for showing alternatives.
 struct Candidate {
   int32_t id;
   double probability;

@@ -13,20 +13,6 @@ using Clock = std::chrono::steady_clock;
 
 double Since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
-EngineStats Difference(const EngineStats& now, const EngineStats& before) {
-  EngineStats d;
-  d.prompt_tokens = now.prompt_tokens - before.prompt_tokens;
-  d.shared_tokens = now.shared_tokens - before.shared_tokens;
-  d.answer_tokens = now.answer_tokens - before.answer_tokens;
-  d.passes = now.passes - before.passes;
-  d.guessed = now.guessed - before.guessed;
-  d.confirmed = now.confirmed - before.confirmed;
-  d.preemptions = now.preemptions - before.preemptions;
-  d.prompt_seconds = now.prompt_seconds - before.prompt_seconds;
-  d.answer_seconds = now.answer_seconds - before.answer_seconds;
-  return d;
-}
-
 TextFinish Translated(FinishReason reason) {
   switch (reason) {
     case FinishReason::kLength:
@@ -90,7 +76,7 @@ TextAnswer GenerateText(Engine& engine, const text::Tokenizer& tokenizer, const 
   }
   if (!stops.stopped()) shown(stops.Push(decoder.Flush()));
   shown(stops.Flush());
-  answer.stats = Difference(engine.stats(), before);
+  answer.stats = engine.stats() - before;
   answer.seconds = Since(start);
   return answer;
 }

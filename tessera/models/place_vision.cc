@@ -56,6 +56,11 @@ class InputQueue {
 
 std::vector<int64_t> ExpandPlaceholders(std::span<const int64_t> ids, std::span<const VisionInput> inputs,
                                         const VisionProcessor& processor) {
+  return ExpandPlaceholders(ids, inputs, processor, [&](size_t input) { return processor.Expansion(inputs[input]); });
+}
+
+std::vector<int64_t> ExpandPlaceholders(std::span<const int64_t> ids, std::span<const VisionInput> inputs,
+                                        const VisionProcessor& processor, const ExpansionOf& expansion) {
   InputQueue queue(inputs, processor);
   std::vector<int64_t> expanded;
   for (const int64_t id : ids) {
@@ -64,7 +69,7 @@ std::vector<int64_t> ExpandPlaceholders(std::span<const int64_t> ids, std::span<
       expanded.push_back(id);
       continue;
     }
-    const std::vector<int64_t> tokens = processor.Expansion(inputs[queue.Take(kind)]);
+    const std::vector<int64_t> tokens = expansion(queue.Take(kind));
     expanded.insert(expanded.end(), tokens.begin(), tokens.end());
   }
   queue.RequireAllTaken();

@@ -1,6 +1,7 @@
 #pragma once
 // Pictures among the tokens of a prompt.
 
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -8,10 +9,14 @@
 
 namespace tessera::models {
 
-// `ids` with each placeholder repeated as often as its input has tokens: the n-th image placeholder stands for the n-th
-// image among `inputs`, videos likewise. Throws Error if there are more or fewer placeholders than inputs.
+// `ids` with each placeholder replaced by its input's Expansion: the n-th image placeholder stands for the n-th image
+// among `inputs`, videos likewise. Throws Error if there are more or fewer placeholders than inputs.
 std::vector<int64_t> ExpandPlaceholders(std::span<const int64_t> ids, std::span<const VisionInput> inputs,
                                         const VisionProcessor& processor);
+// The same with expansions that are known already: expansion(n) is that of inputs[n].
+using ExpansionOf = std::function<std::vector<int64_t>(size_t input)>;
+std::vector<int64_t> ExpandPlaceholders(std::span<const int64_t> ids, std::span<const VisionInput> inputs,
+                                        const VisionProcessor& processor, const ExpansionOf& expansion);
 
 // Where the inputs stand in sequences whose placeholders are expanded; one list a sequence, ascending. Images and
 // videos are taken in their order. Throws Error if placeholders and inputs do not match, saying which.

@@ -19,16 +19,22 @@ using nn::GroupNorm;
 using nn::Scope;
 
 const nn::LoadOptions kSingle{.weights = DType::kF32, .activations = DType::kF32};
-constexpr int64_t kMaxLevels = 12, kMaxBlocks = 64, kMaxSide = 4096;
+constexpr int64_t kMaxLevels = 12, kMaxBlocks = 64, kMaxSide = 4096, kMaxWidth = 65536;
 
 void Check(const VqGanConfig& c) {
   Require(!c.multipliers.empty() && std::ssize(c.multipliers) <= kMaxLevels && c.blocks <= kMaxBlocks,
           "vqgan: {} levels of {} blocks; 1 to {} levels of at most {} are possible", c.multipliers.size(), c.blocks,
           kMaxLevels, kMaxBlocks);
-  for (const int64_t multiplier : c.multipliers)
-    Require(multiplier >= 1 && multiplier <= 1024 && c.channels * multiplier % 32 == 0,
-            "vqgan: {} times {} channels are no multiple of 32, the number of groups that are normalised", multiplier,
-            c.channels);
+  Require(c.channels <= kMaxWidth && c.latent <= kMaxWidth && c.width <= kMaxWidth,
+          "vqgan: {} channels, {} behind the encoder, codes of {}; the limit is {}", c.channels, c.latent, c.width,
+          kMaxWidth);
+  for (const int64_t multiplier : c.multipliers) {
+    Require(
+        multiplier >= 1 && multiplier <= kMaxWidth && c.channels * multiplier <= kMaxWidth &&
+            c.channels * multiplier % 32 == 0,
+        "vqgan: {} times {} channels; it must be a multiple of 32, the number of groups that are normalised, up to {}",
+        multiplier, c.channels, kMaxWidth);
+  }
   Require(c.resolution <= kMaxSide && c.side() >= 1 && c.side() << (c.multipliers.size() - 1) == c.resolution,
           "vqgan: a resolution of {} must be at most {} and divide by two {} times", c.resolution, kMaxSide,
           c.multipliers.size() - 1);

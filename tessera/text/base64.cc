@@ -33,4 +33,17 @@ std::optional<std::string> DecodeBase64(std::string_view text) {
   return bytes;
 }
 
+std::string EncodeBase64(std::string_view bytes) {
+  constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string text;
+  text.reserve((bytes.size() + 2) / 3 * 4);
+  for (size_t begin = 0; begin < bytes.size(); begin += 3) {
+    const std::string_view three = bytes.substr(begin, 3);
+    uint32_t held = 0;
+    for (size_t i = 0; i < 3; ++i) held = held << 8 | (i < three.size() ? static_cast<uint8_t>(three[i]) : 0u);
+    for (size_t i = 0; i < 4; ++i) text += i <= three.size() ? kDigits[held >> (18 - 6 * i) & 63] : '=';
+  }
+  return text;
+}
+
 }  // namespace tessera::text

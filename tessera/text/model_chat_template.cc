@@ -67,11 +67,23 @@ void ModelChatTemplates::LoadDirectory(const std::filesystem::path& directory) {
   AddFromConfig(config.value("chat_template", Json()), config_path.string());
   const auto processor_path = directory / "chat_template.json";
   AddFromConfig(ReadObject(processor_path).value("chat_template", Json()), processor_path.string());
+  if (sources_.empty()) AddOfFamily(ReadObject(directory / "config.json"));
   const Json map = ReadObject(directory / "special_tokens_map.json");
   for (const char* name : kTokenNames) {
     AddToken(map, name, special_tokens_);
     AddToken(config, name, special_tokens_);
   }
+}
+
+// Chameleon's files have no template: its code ends every turn with one token, and pictures stand where they are named.
+void ModelChatTemplates::AddOfFamily(const Json& config) {
+  if (config.value("model_type", Json()) != "chameleon") return;
+  Add(std::string(kDefault),
+      "{{ bos_token }}{% for message in messages %}"
+      "{% if message.content is string %}{{ message.content }}{% else %}"
+      "{% for part in message.content %}{% if part.type == 'image' %}<image>{% else %}{{ part.text }}{% endif %}{% "
+      "endfor %}"
+      "{% endif %}{{ '\n' if message.role == 'system' else '<reserved08706>' }}{% endfor %}");
 }
 
 ModelChatTemplates ModelChatTemplates::Load(const std::filesystem::path& model) {

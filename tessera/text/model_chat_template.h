@@ -25,7 +25,8 @@ class ModelChatTemplates {
  public:
   // Reads a GGUF file's metadata (tokenizer.chat_template, tokenizer.chat_template.NAME), or a directory's
   // chat_template.jinja, else "chat_template" of tokenizer_config.json (a string, or a list of named templates), else
-  // that of chat_template.json; and additional_chat_templates/NAME.jinja. No template at all is no error here.
+  // that of chat_template.json; and additional_chat_templates/NAME.jinja. A Chameleon without a template gets the turns
+  // that its own code makes. No template at all is no error here.
   // Throws Error for files that are missing or malformed.
   static ModelChatTemplates Load(const std::filesystem::path& model);
   static ModelChatTemplates FromGguf(const weights::GgufFile& file);
@@ -44,6 +45,7 @@ class ModelChatTemplates {
 
  private:
   void Add(std::string name, std::string source);
+  void AddOfFamily(const Json& config);
   void AddFromConfig(const Json& chat_template, std::string_view where);
   void LoadDirectory(const std::filesystem::path& directory);
 
