@@ -5,11 +5,14 @@
 #include "bench/random_weights.h"
 #include "tessera/core/random.h"
 #include "tessera/ops/attention.h"
+#include "tessera/ops/convolution.h"
 #include "tessera/ops/cross_entropy.h"
 #include "tessera/ops/differentiable.h"
 #include "tessera/ops/elementwise.h"
 #include "tessera/ops/embedding.h"
+#include "tessera/ops/group_norm.h"
 #include "tessera/ops/linear.h"
+#include "tessera/ops/nearest_code.h"
 #include "tessera/ops/norm.h"
 #include "tessera/ops/reduce.h"
 #include "tessera/ops/rotary.h"
@@ -183,6 +186,33 @@ void AddOperators(const CaseSizes& sizes, std::vector<KernelCase>& cases) {
   }
 }
 
+// What an image tokenizer is made of, on pictures of 32 x 32 with as many channels as a weight has rows, up to 256.
+void AddPictureOperators(const CaseSizes& sizes, std::vector<KernelCase>& cases) {
+  using In = std::vector<Tensor>;
+  const int64_t side = 32, c = std::min<int64_t>(256, sizes.outputs / 32 * 32 / 4), pixels = side * side;
+  const Shape picture{1, side, side, c};
+  cases.push_back({.name = "convolution 3 x 3",
+                   .bytes = 4 * Real(2 * pixels * c + 9 * c * c),
+                   .operations = 2 * Real(pixels) * Real(9 * c) * Real(c),
+                   .prepare = [=] {
+                     return [x = Values(picture), w = Values({c, c, 3, 3}, DType::kF32, 2)] {
+                       ops::Convolution(x, w, {}, {.top = 1, .left = 1, .bottom = 1, .right = 1});
+                     };
+                   }});
+  AddOperator(
+      "group_norm",
+      [=] {
+        return In{Values(picture), Values({c}), Values({c})};
+      },
+      [](const In& in) { ops::GroupNorm(in[0], in[1], in[2]); }, 4 * Real(2 * pixels * c + 2 * c), cases);
+  AddOperator(
+      "nearest_code",
+      [=] {
+        return In{Values({64, c}), Values({pixels, c}, DType::kF32, 2)};
+      },
+      [](const In& in) { ops::NearestCode(in[0], in[1]); }, 4 * Real((64 + pixels) * c), cases);
+}
+
 }  // namespace
 
 std::vector<KernelCase> KernelCases(const CaseSizes& sizes) {
@@ -191,6 +221,7 @@ std::vector<KernelCase> KernelCases(const CaseSizes& sizes) {
   AddPromptAttention(sizes, cases);
   AddCachedAttention(sizes, cases);
   AddOperators(sizes, cases);
+  AddPictureOperators(sizes, cases);
   return cases;
 }
 

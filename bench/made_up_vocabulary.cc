@@ -14,7 +14,7 @@ std::string Byte(int64_t value) { return text::PieceOfBytes(std::string(1, stati
 }  // namespace
 
 text::GgufVocabulary MadeUpVocabulary(int64_t size, const SpecialPieces& special) {
-  const auto& [bos, eos, others] = special;
+  const auto& [bos, eos, others, bos_piece, eos_piece] = special;
   Require(size >= 512 && size <= int64_t{1} << 24, "a made-up vocabulary has 512 to 2^24 pieces, not {}", size);
   Require(bos >= 0 && bos < size && eos >= 0 && eos < size, "bos {} or eos {} is outside the vocabulary of {} pieces",
           bos, eos, size);
@@ -29,7 +29,7 @@ text::GgufVocabulary MadeUpVocabulary(int64_t size, const SpecialPieces& special
   for (int64_t id = 0; id < size; ++id) {
     const auto n = std::ssize(ordinary);
     if (id == bos || id == eos) {
-      out.tokens.emplace_back(id == eos ? "<|eos|>" : "<|bos|>");
+      out.tokens.emplace_back(id == eos ? eos_piece : bos_piece);
       out.types.push_back(kControl);
       continue;
     }

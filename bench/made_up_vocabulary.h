@@ -13,6 +13,7 @@ namespace tessera::bench {
 struct SpecialPieces {
   int64_t bos = 0, eos = 0;               // may be the same
   std::map<int64_t, std::string> others;  // by id: what stands for pictures
+  std::string bos_piece = "<|bos|>", eos_piece = "<|eos|>";
 };
 
 // Pieces in the order of their ids, the special ones left out: the 256 bytes, then as the n-th piece, n from 256 on,

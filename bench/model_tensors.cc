@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "bench/chameleon_tensors.h"
 #include "tessera/core/error.h"
 #include "tessera/weights/gguf_config.h"
 
@@ -161,11 +162,10 @@ std::vector<ModelTensor> TensorsOf(const Json& whole) {
   const Json config = weights::TextConfig(whole);
   const std::string type = config.value("model_type", ""), family = whole.value("model_type", "");
   const bool seeing = type == "qwen2_vl" || type == "qwen2_5_vl";
-  Require(
-      type == "llama" || type == "qwen2" || type == "deepseek_v3" || seeing,
-      "config: models of type \"{}\" cannot be made up; llama, qwen2, qwen2_vl, qwen2_5_vl, deepseek_v3 and kimi_vl "
-      "can",
-      type);
+  Require(type == "llama" || type == "qwen2" || type == "deepseek_v3" || type == "chameleon" || seeing,
+          "config: models of type \"{}\" cannot be made up; llama, qwen2, qwen2_vl, qwen2_5_vl, chameleon, deepseek_v3 "
+          "and kimi_vl can",
+          type);
   const int64_t hidden = Size(config, "hidden_size"), vocab = Size(config, "vocab_size");
   const int64_t dense = type == "deepseek_v3" ? config.value("first_k_dense_replace", int64_t{0}) : INT64_MAX;
   std::vector<ModelTensor> tensors;
@@ -181,6 +181,7 @@ std::vector<ModelTensor> TensorsOf(const Json& whole) {
   if (!Flag(config, "tie_word_embeddings")) model.Add("output.weight", {vocab, hidden}, 0, 0.02f);
   if (seeing) AddVisionTower(tensors, whole);
   if (family == "kimi_vl") AddMoonVit(tensors, whole, hidden);
+  if (type == "chameleon") AddChameleonTensors(config, tensors);
   return tensors;
 }
 

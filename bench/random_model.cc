@@ -1,5 +1,6 @@
 #include "bench/random_model.h"
 
+#include "bench/chameleon_tensors.h"
 #include "bench/made_up_vocabulary.h"
 #include "bench/model_tensors.h"
 #include "bench/random_weights.h"
@@ -43,9 +44,12 @@ void MakeAll(const std::vector<Job>& jobs, const RandomModelOptions& options,
   }
 }
 
-bool IsVision(const ModelTensor& tensor) {
-  return tensor.name.starts_with("vis") || tensor.name.starts_with("multi_modal_projector.");
+bool IsNamedAsInCheckpoints(const ModelTensor& tensor) {
+  return tensor.name.starts_with("vis") || tensor.name.starts_with("multi_modal_projector.") ||
+         tensor.name.starts_with("model.");
 }
+
+constexpr int64_t kFirstImageToken = 4;  // as in the released vocabulary
 
 text::GgufVocabulary VocabularyOf(const Json& whole) {
   const Json config = weights::TextConfig(whole);
@@ -61,6 +65,16 @@ text::GgufVocabulary VocabularyOf(const Json& whole) {
     if (config.contains(key)) special.others[id(key, 0)] = piece;
   if (whole.contains("media_placeholder_token_id"))
     special.others[whole["media_placeholder_token_id"].get<int64_t>()] = "<|media_pad|>";
+  if (config["model_type"] == "chameleon") {
+    special.bos_piece = "<s>";
+    special.eos_piece = "</s>";
+    special.others[id("begin_image_token_id", 8197)] = "<racm3:break>";
+    special.others[id("end_image_token_id", 8196)] = "<eoss>";
+    special.others[id("end_turn_token_id", 8710)] = "<reserved08706>";
+    special.others[id("image_token_id", 8711)] = "<image>";
+    for (int64_t code = 0; code < config["vq_config"]["num_embeddings"].get<int64_t>(); ++code)
+      special.others[kFirstImageToken + code] = ImageTokenName(code);
+  }
   return MadeUpVocabulary(config["vocab_size"].get<int64_t>(), special);
 }
 
@@ -82,8 +96,8 @@ void WriteGguf(const Json& whole, const fs::path& out, const RandomModelOptions&
   };
   std::vector<weights::VisionPiece> vision;
   for (const ModelTensor& tensor : TensorsOf(whole)) {
-    if (!IsVision(tensor)) add(tensor);
-    if (!IsVision(tensor)) continue;
+    if (!IsNamedAsInCheckpoints(tensor)) add(tensor);
+    if (!IsNamedAsInCheckpoints(tensor)) continue;
     for (const weights::VisionPiece& piece :
          weights::VisionPieces(family, {.name = tensor.name, .shape = tensor.shape})) {
       add({piece.name, piece.shape, tensor.mean, tensor.deviation});
@@ -116,7 +130,7 @@ std::string SafetensorsHeader(const std::vector<Job>& jobs) {
     for (int axis = 0; axis < tensor.shape.rank(); ++axis) shape.push_back(tensor.shape[axis]);
     const int64_t end = begin + BytesFor(dtype, tensor.shape.numel());
     const char* name = dtype == DType::kF32 ? "F32" : dtype == DType::kF16 ? "F16" : "BF16";
-    header[IsVision(tensor) ? tensor.name : weights::NameFromGguf(tensor.name)] = {
+    header[IsNamedAsInCheckpoints(tensor) ? tensor.name : weights::NameFromGguf(tensor.name)] = {
         {"dtype", name}, {"shape", shape}, {"data_offsets", {begin, end}}};
     begin = end;
   }
@@ -135,8 +149,11 @@ void WriteSafetensors(const Json& config, const fs::path& out, const RandomModel
   std::vector<Job> jobs;
   for (const ModelTensor& tensor : TensorsOf(config)) jobs.push_back({tensor, dtype});
   fs::create_directories(out);
-  WriteFile(out / "config.json", config.dump(2) + "\n");
-  WriteFile(out / "tokenizer.json", AsTokenizerJson(VocabularyOf(config)));
+  const text::GgufVocabulary vocabulary = VocabularyOf(config);
+  const bool chameleon = config["model_type"] == "chameleon";
+  WriteFile(out / "config.json", (chameleon ? WithVocabularyMap(config, vocabulary.tokens) : config).dump(2) + "\n");
+  WriteFile(out / "tokenizer.json", AsTokenizerJson(vocabulary));
+  if (chameleon) WriteFile(out / "tokenizer_config.json", R"({"bos_token": "<s>", "eos_token": "</s>"})");
   AtomicFile file(out / "model.safetensors");
   file.Write(SafetensorsHeader(jobs));
   MakeAll(jobs, options, [&](const Tensor& values) {

@@ -6,6 +6,7 @@
 
 #include "tessera/core/error.h"
 #include "tessera/core/json.h"
+#include "tessera/models/chameleon.h"
 #include "tessera/models/decoder_config.h"
 #include "tessera/models/kimi_vl.h"
 #include "tessera/models/qwen2_5_vl.h"
@@ -19,7 +20,8 @@ namespace tessera::fuzz {
 inline void ReadVisionConfig(const Json& config) {
   const models::ModelSource source{
       .config = config, .generation_config = config, .find = {}, .preprocessor_config = config};
-  for (const auto processor : {models::Qwen2VlPictures, models::Qwen2_5VlPictures, models::KimiVlPictures}) {
+  for (const auto processor :
+       {models::Qwen2VlPictures, models::Qwen2_5VlPictures, models::KimiVlPictures, models::ChameleonPictures}) {
     try {
       const auto pictures = processor(source);
       pictures->Tokens({1, 4, 4});

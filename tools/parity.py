@@ -64,6 +64,8 @@ def case_input(golden):
                  "image_grid_hws": golden["image_a.grid_hw"]}
         names = {"logits": "p1.logits", "vision.pos_emb": "image_a.pos_emb", "vision_embeds": "image_a.embeds"}
         return given, lambda name: names.get(name, "image_a." + name)
+    if "text.raw_logits" in golden:
+        return {"input_ids": golden["text.input_ids"]}, lambda name: "text." + ("raw_logits" if name == "logits" else name)
     if "input_ids" in golden and "logits" in golden:
         return {"input_ids": golden["input_ids"]}, lambda name: name
     return None, None

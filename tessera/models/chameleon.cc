@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <numeric>
 #include <optional>
 
 #include "tessera/models/chameleon_pictures.h"
@@ -141,15 +140,8 @@ class ChameleonProcessor : public virtual VisionProcessor {
             config_.vq.side());
     return config_.vq.tokens() + 2;
   }
-  int64_t Placeholder(VisionKind) const override { return config_.placeholder; }
-  Tensor Positions(int64_t length, std::span<const VisionPlace>, std::span<const VisionInput>) const override {
-    Tensor positions = Tensor::Empty({3, length}, DType::kI64);
-    for (int64_t axis = 0; axis < 3; ++axis) {
-      const auto row = positions.mutable_data<int64_t>().begin() + axis * length;
-      std::iota(row, row + length, int64_t{0});
-    }
-    return positions;
-  }
+  int64_t Placeholder(VisionKind kind) const override { return kind == VisionKind::kImage ? config_.placeholder : -1; }
+  Tensor Positions(int64_t, std::span<const VisionPlace>, std::span<const VisionInput>) const override { return {}; }
   image::PointConvention points() const override { return image::PointConvention::kEncoderPixels; }
   bool early_fusion() const override { return true; }
 

@@ -7,7 +7,9 @@
 #include "tessera/core/mapped_file.h"
 #include "tessera/infer/engine.h"
 #include "tessera/infer/loaded_model.h"
+#include "tessera/infer/mixed_modal.h"
 #include "tessera/infer/picture_cache.h"
+#include "tessera/models/vision.h"
 #include "tessera/weights/gguf.h"
 #include "weights/temporary_folder.h"
 
@@ -158,6 +160,44 @@ TEST(RandomModel, OfKimiVlIsOneFileThatSees) {
                           {cache.Encode(*loaded.model->vision(), Tensor::Full({60, 90, 3}, 77, DType::kU8))});
   EXPECT_EQ(std::ranges::count(prompt.tokens, 405), 3 * 4);
   for (const float value : prompt.vision.features[0].features.data<float>()) ASSERT_TRUE(std::isfinite(value));
+}
+
+TEST(RandomModel, OfChameleonReadsAndDraws) {
+  const TemporaryFolder folder;
+  const Json config = {{"model_type", "chameleon"},
+                       {"vocab_size", 1000},
+                       {"hidden_size", 64},
+                       {"intermediate_size", 96},
+                       {"num_hidden_layers", 2},
+                       {"num_attention_heads", 4},
+                       {"max_position_embeddings", 512},
+                       {"bos_token_id", 0},
+                       {"eos_token_id", 2},
+                       {"end_image_token_id", 133},
+                       {"begin_image_token_id", 134},
+                       {"end_turn_token_id", 135},
+                       {"image_token_id", 136},
+                       {"vq_config",
+                        {{"base_channels", 32},
+                         {"channel_multiplier", {1, 2}},
+                         {"num_res_blocks", 1},
+                         {"latent_channels", 16},
+                         {"embed_dim", 16},
+                         {"num_embeddings", 128},
+                         {"resolution", 16}}}};
+  WriteRandomModel(config, folder / "model", {.type = "bf16"});
+  EXPECT_THROW(WriteRandomModel(config, folder / "x.gguf"), Error);
+  const infer::LoadedModel loaded = infer::Load((folder / "model").string());
+  infer::Engine engine(*loaded.model, {.cache_tokens = 1536});
+  infer::MixedRequest request{.prompt = infer::ChatPrompt(loaded, {{{"role", "user"}, {"content", "Draw"}}}),
+                              .form = infer::MixedRequest::Form::kPicture};
+  EXPECT_EQ(request.prompt.front(), 0);
+  EXPECT_EQ(request.prompt.back(), 135);
+  const infer::MixedAnswer answer = infer::GenerateMixed(engine, *loaded.model, *loaded.tokenizer, request, {});
+  ASSERT_EQ(answer.pictures.size(), 1u);
+  EXPECT_EQ(answer.pictures[0].ids.size(), 64u);
+  EXPECT_EQ(answer.pictures[0].pixels.shape(), (Shape{16, 16, 3}));
+  EXPECT_EQ(loaded.model->vision()->Expansion(loaded.model->vision()->Prepare(answer.pictures[0].pixels)).size(), 66u);
 }
 
 TEST(RandomModel, RefusesBlocksInSafetensors) {

@@ -1,6 +1,7 @@
-// The corpus of the config fuzzer, through the same function.
+// The corpora of the fuzzers of configurations, through the same functions.
 
 #include "fuzz/read_config.h"
+#include "fuzz/read_vqgan.h"
 #include "replay_corpus.h"
 
 namespace tessera {
@@ -10,6 +11,12 @@ TEST(FuzzReplay, Config) {
   const Replayed replayed = ReplayCorpus("config", fuzz::ReadConfig);
   EXPECT_GT(replayed.files, 5);
   EXPECT_GT(replayed.valid, 2);
+}
+
+TEST(FuzzReplay, VqGan) {
+  const Replayed replayed = ReplayCorpus("vqgan", fuzz::ReadVqGan);
+  EXPECT_EQ(replayed.files, 6);
+  EXPECT_EQ(replayed.valid, 3);
 }
 
 }  // namespace

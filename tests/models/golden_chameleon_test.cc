@@ -110,7 +110,7 @@ TEST_P(GoldenChameleon, BFloat16StaysNear) {
   const auto model = golden.Load({.weights = DType::kBF16, .activations = DType::kBF16});
   const auto results = RunForward(*model, {.input_ids = golden["text.input_ids"]});
   const double error = RelativeError(Named(results, "logits"), golden["text.raw_logits"]);
-  EXPECT_LE(error, 0.06);
+  EXPECT_LE(error, 0.03);  // 1.8 % and 1.4 % were measured
   EXPECT_GT(error, 1e-3) << "the pass did not compute in bfloat16";
 }
 

@@ -72,9 +72,10 @@ TEST(GoldenVqGan, PicturesBecomeTheirCodes) {
       }
       const Tensor latents = encoder.Latents(pixels);
       if (golden.Has(picture + ".vq_latent")) {
-        EXPECT_LE(MaxDifference(latents.Reshape({latents.dim(1), latents.dim(2), latents.dim(3)}),
-                                ChannelsLast(golden.Get(picture + ".vq_latent"))),
-                  kLatents);
+        const float difference = MaxDifference(latents.Reshape({latents.dim(1), latents.dim(2), latents.dim(3)}),
+                                               ChannelsLast(golden.Get(picture + ".vq_latent")));
+        EXPECT_LE(difference, kLatents);
+        RecordProperty(folder.filename().string() + "_latents", std::to_string(difference));
       }
       ExpectSameCodes(encoder.Codes(pixels), golden, picture);
     }
@@ -110,6 +111,7 @@ TEST(GoldenVqGan, CodesBecomeTheirPicture) {
       if (golden.Has("decode." + name + ".pixels")) {
         const Tensor reference = ChannelsLast(golden.Get("decode." + name + ".pixels")).Reshape(pixels.shape());
         EXPECT_LE(MaxDifference(pixels, reference), kPixels);
+        RecordProperty(folder.filename().string() + "_" + name, std::to_string(MaxDifference(pixels, reference)));
         EXPECT_EQ(CountDifferent(FromPixels(reference), expected, reference), 0) << "the rule for whole numbers";
       }
       EXPECT_LE(CountDifferent(FromPixels(pixels), expected, pixels), expected.numel() / 5000);
@@ -171,7 +173,7 @@ TEST(VqGan, WhatDoesNotFitIsRefused) {
     EXPECT_THAT([&] { ReadVqConfig(config); }, ThrowsMessage<Error>(HasSubstr(message)));
   };
   refused({{"resolution", 100}}, "a resolution of 100 must be at most 4096 and divide by two 4 times");
-  refused({{"base_channels", 48}}, "are no multiple of 32");
+  refused({{"base_channels", 48}}, "must be a multiple of 32");
   refused({{"channel_multiplier", Json::array()}}, "0 levels");
   refused({{"num_res_blocks", -1}}, "\"num_res_blocks\" must be a whole number");
   refused({{"in_channels", 4}}, "must have 3 \"in_channels\"");

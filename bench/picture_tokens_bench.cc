@@ -1,0 +1,91 @@
+// How long a picture takes to become tokens, and tokens a picture, in models that read and draw pictures as tokens:
+//
+//   random_model bench/configs/chameleon-7b.json /tmp/chameleon-7b --type bf16
+//   picture_tokens_bench /tmp/chameleon-7b [RUNS]
+//
+// Then the drawing itself: tokens a second where a prompt with a picture is guided by three contexts, where one without
+// is by two, and where nothing guides.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+
+#include "bench/report_errors.h"
+#include "tessera/core/error.h"
+#include "tessera/infer/mixed_modal.h"
+#include "tessera/models/load.h"
+#include "tessera/models/vision.h"
+#include "tessera/weights/checkpoint.h"
+#include "tessera/weights/locate.h"
+
+namespace tessera::bench {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double Seconds(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+template <typename Body>
+double MedianSeconds(int runs, const Body& body) {
+  std::vector<double> seconds;
+  for (int i = 0; i < runs; ++i) {
+    const auto start = Clock::now();
+    body();
+    seconds.push_back(Seconds(start));
+  }
+  std::ranges::sort(seconds);
+  return seconds[seconds.size() / 2];
+}
+
+// Image tokens a second behind `prompt`, which ends in the beginning of a picture.
+double DrawingRate(const models::LanguageModel& model, const std::vector<int32_t>& prompt, bool guided) {
+  constexpr int64_t kTokens = 33;
+  infer::Engine engine(model, {.context = 2048, .cache_tokens = 3 * 2048});
+  const models::PictureVocabulary& vocabulary = model.picture_tokens()->vocabulary();
+  infer::Request request{.prompt = prompt, .max_tokens = kTokens, .ignore_eos = true};
+  request.sampling = infer::PictureMode({}, vocabulary);
+  if (guided) request.guidance = infer::GuidanceFor(prompt, vocabulary);
+  engine.Submit(std::move(request));
+  while (!engine.idle()) engine.Step();
+  return (kTokens - 1) / engine.stats().answer_seconds.count();
+}
+
+void Run(int argc, char** argv) {
+  Require(argc >= 2, "picture_tokens_bench MODEL [RUNS]");
+  const int runs = argc > 2 ? std::max(1, std::atoi(argv[2])) : 3;
+  const auto checkpoint = weights::Checkpoint::Open(weights::Locate(argv[1]));
+  const auto model = models::LoadModel(checkpoint, {.pack = true});
+  const models::PictureTokens* ink = model->picture_tokens();
+  Require(ink != nullptr && ink->can_draw(), "{}: the model draws no pictures", argv[1]);
+  const models::PictureVocabulary& v = ink->vocabulary();
+  const std::vector<int32_t> some(v.image.begin(), v.image.begin() + std::min(v.per_picture, std::ssize(v.image)));
+  Tensor picture = ink->Draw(some);
+  const double draw = MedianSeconds(runs, [&] { picture = ink->Draw(some); });
+  const models::VisionInput input = model->vision()->Prepare(picture);
+  std::vector<int64_t> tokens;
+  const double read = MedianSeconds(runs, [&] { tokens = model->vision()->Expansion(input); });
+  fmt::print("{} x {} pixels, {} tokens; picture to tokens {:.2f} s, tokens to picture {:.2f} s\n", picture.dim(1),
+             picture.dim(0), v.per_picture, read, draw);
+  const std::vector<int32_t> plain{v.bos, v.text[0], v.text[1], v.begin};
+  std::vector<int32_t> pictured{v.bos, v.text[0]};
+  pictured.insert(pictured.end(), tokens.begin(), tokens.end());
+  pictured.push_back(v.begin);
+  const double one = DrawingRate(*model, plain, false), two = DrawingRate(*model, plain, true),
+               alone = DrawingRate(*model, pictured, false), three = DrawingRate(*model, pictured, true);
+  fmt::print("drawing behind words: {:.2f} tokens/s with one context, {:.2f} with two ({:.2f} times the cost)\n", one,
+             two, one / two);
+  fmt::print("drawing behind a picture: {:.2f} tokens/s with one context, {:.2f} with three ({:.2f} times the cost)\n",
+             alone, three, alone / three);
+}
+
+}  // namespace
+}  // namespace tessera::bench
+
+int main(int argc, char** argv) {
+  return tessera::bench::ReportErrors("picture_tokens_bench", [&] {
+    tessera::bench::Run(argc, argv);
+    return 0;
+  });
+}

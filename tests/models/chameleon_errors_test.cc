@@ -1,0 +1,95 @@
+// Configurations and files of a Chameleon that do not fit: one clear message each, before anything is allocated for
+// them.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "models/golden.h"
+#include "tessera/core/mapped_file.h"
+#include "tessera/models/chameleon.h"
+#include "tessera/models/chameleon_vocabulary.h"
+#include "tessera/models/picture_tokens.h"
+#include "tessera/models/vqgan_files.h"
+#include "weights/temporary_folder.h"
+
+namespace tessera::models {
+namespace {
+
+using testing::HasSubstr;
+using testing::ThrowsMessage;
+namespace fs = std::filesystem;
+
+const std::string kName = "chameleon_34b_style_bf16";
+
+TEST(ChameleonErrors, AConfigWithoutItsPictures) {
+  const Json good = Golden(kName).checkpoint.config();
+  const auto refused = [&](const std::function<void(Json&)>& change, const char* message) {
+    Json config = good;
+    change(config);
+    const ModelSource source{.config = config, .generation_config = config, .find = {}};
+    EXPECT_THAT([&] { ChameleonPictures(source); }, ThrowsMessage<Error>(HasSubstr(message)));
+  };
+  refused([](Json& c) { c.erase("vq_config"); }, "\"vq_config\" is missing; a Chameleon's config.json has it");
+  refused([](Json& c) { c["vq_config"] = 3; }, "\"vq_config\" is missing");
+  refused([](Json& c) { c.erase("vocabulary_map"); }, "\"vocabulary_map\" is missing");
+  refused([](Json& c) { c["vocabulary_map"]["IMGIMGAZ"] = "no id"; }, "an id that is not one of 0 to 497");
+  refused([](Json& c) { c["vocabulary_map"]["IMGIMGAZ"] = 498; }, "an id that is not one of 0 to 497");
+  refused([](Json& c) { c["vocabulary_map"].erase("IMGIMGBZ"); }, "no token for image code 1");
+  refused([](Json& c) { c["vocabulary_map"]["IMGIMGABZ"] = 9; }, "names image code 1 twice");
+  refused([](Json& c) { c["vocabulary_map"]["IMGIMGBCIZ"] = 9; }, "image code 128, but the VQ-GAN has 128 codes");
+  refused([](Json& c) { c["vocabulary_map"].erase("<racm3:break>"); }, "no token <racm3:break>");
+  refused([](Json& c) { c["image_token_id"] = -7; }, "\"image_token_id\"");
+  refused([](Json& c) { c["vq_config"]["num_embeddings"] = 16777216; }, "no token for image code 128");
+  refused([](Json& c) { c["vq_config"]["latent_channels"] = 16777216; }, "the limit is 65536");
+}
+
+// A copy of the case in a folder of its own, whose files can be damaged.
+struct Copied {
+  TemporaryFolder folder;
+
+  Copied() {
+    fs::create_directory(folder / "tokenizer");
+    for (const char* file : {"config.json", "model.safetensors", "tokenizer/vqgan.yaml", "tokenizer/vqgan.safetensors"})
+      fs::copy_file(fs::path(Golden::Folder(kName)) / file, folder / file);
+  }
+  std::unique_ptr<LanguageModel> Load() const { return LoadModel(weights::Checkpoint::Open(folder.path())); }
+  void Write(const char* file, const std::string& text) const { std::ofstream(folder / file) << text; }
+};
+
+TEST(ChameleonErrors, ReadsWithoutTheDecoderButDoesNotDraw) {
+  const Copied copied;
+  fs::remove_all(copied.folder / "tokenizer");
+  const auto model = copied.Load();
+  const PictureTokens& ink = *model->picture_tokens();
+  EXPECT_FALSE(ink.can_draw());
+  EXPECT_THAT([&] { ink.Draw(std::span(ink.vocabulary().image).first(1)); },
+              ThrowsMessage<Error>(HasSubstr("put tokenizer/vqgan.safetensors and vqgan.yaml")));
+}
+
+TEST(ChameleonErrors, DamagedFilesOfTheImageTokenizerAreNamed) {
+  const Copied copied;
+  const auto refused = [&](const char* message) {
+    EXPECT_THAT([&] { copied.Load(); }, ThrowsMessage<Error>(HasSubstr(message)));
+  };
+  const std::string yaml = ReadFile(copied.folder / "tokenizer/vqgan.yaml", 1 << 20);
+  copied.Write("tokenizer/vqgan.yaml", "model: *x");
+  refused("vqgan.yaml: line 1: this kind of value is not read here");
+  copied.Write("tokenizer/vqgan.yaml", "model:\n  params: {}");
+  refused("vqgan.yaml: vqgan: there is no \"ddconfig\"");
+  std::string other = yaml;
+  other.replace(other.find("n_embed: 128"), 12, "n_embed: 129");
+  copied.Write("tokenizer/vqgan.yaml", other);
+  refused("129 codes, 1024 a picture; the model's config says 128 and 1024");
+  fs::remove(copied.folder / "tokenizer/vqgan.yaml");
+  refused("vqgan.yaml is missing beside it");
+  copied.Write("tokenizer/vqgan.yaml", yaml);
+  EXPECT_TRUE(copied.Load()->picture_tokens()->can_draw());
+  fs::resize_file(copied.folder / "tokenizer/vqgan.safetensors", 100000);
+  refused("vqgan.safetensors");
+}
+
+}  // namespace
+}  // namespace tessera::models
