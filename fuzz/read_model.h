@@ -8,6 +8,7 @@
 #include "tessera/core/mapped_file.h"
 #include "tessera/weights/gguf.h"
 #include "tessera/weights/gguf_names.h"
+#include "tessera/weights/pytorch_file.h"
 #include "tessera/weights/safetensors.h"
 
 namespace tessera::fuzz {
@@ -48,6 +49,21 @@ inline bool ReadGguf(std::string bytes) {
 inline bool ReadSafetensors(std::string bytes) {
   try {
     const auto file = weights::SafetensorsFile::Open(MappedFile::FromMemory(std::move(bytes), "input"));
+    for (const weights::TensorInfo& info : file.tensors()) {
+      const Tensor tensor = file.Get(info.name);
+      Hold(tensor.shape() == info.shape && tensor.bytes() == info.bytes, "the tensor is not what its entry says");
+      Touch(tensor);
+    }
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+// A checkpoint of torch.save: tensors inside their storages, whatever else its pickle builds.
+inline bool ReadPyTorch(std::string bytes) {
+  try {
+    const auto file = weights::PyTorchFile::Open(MappedFile::FromMemory(std::move(bytes), "input"));
     for (const weights::TensorInfo& info : file.tensors()) {
       const Tensor tensor = file.Get(info.name);
       Hold(tensor.shape() == info.shape && tensor.bytes() == info.bytes, "the tensor is not what its entry says");

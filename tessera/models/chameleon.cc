@@ -203,8 +203,8 @@ class Chameleon : public Decoder<ChameleonBlock, ChameleonConfig>,
 
   Tensor Draw(std::span<const int32_t> ids) const override {
     Require(can_draw(),
-            "the checkpoint has no decoder for pictures; put tokenizer/vqgan.safetensors and vqgan.yaml of the release "
-            "into its folder");
+            "the checkpoint has no decoder for pictures; put tokenizer/vqgan.ckpt and tokenizer/vqgan.yaml of the "
+            "release into its folder");
     const PictureVocabulary& v = vocabulary();
     Require(!ids.empty() && std::ssize(ids) <= v.per_picture, "picture: {} ids, 1 to {} are one", ids.size(),
             v.per_picture);

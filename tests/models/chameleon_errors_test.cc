@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 
@@ -59,6 +60,16 @@ struct Copied {
   void Write(const char* file, const std::string& text) const { std::ofstream(folder / file) << text; }
 };
 
+// The tensors of a safetensors file as torch.save writes them, by the script that makes tests/data/pytorch.
+void WriteReleasedFile(const fs::path& from, const fs::path& to) {
+  const std::string code =
+      "import sys; sys.path.insert(0, sys.argv[1]); import tiny_pytorch_file as t; "
+      "t.convert(sys.argv[2], sys.argv[3])";
+  const std::string command = fmt::format("python3 -B -c '{}' '{}' '{}' '{}'", code, TESSERA_SOURCE_DIR "/tools/oracle",
+                                          from.string(), to.string());
+  ASSERT_EQ(std::system(command.c_str()), 0);
+}
+
 TEST(ChameleonErrors, ReadsWithoutTheDecoderButDoesNotDraw) {
   const Copied copied;
   fs::remove_all(copied.folder / "tokenizer");
@@ -66,7 +77,22 @@ TEST(ChameleonErrors, ReadsWithoutTheDecoderButDoesNotDraw) {
   const PictureTokens& ink = *model->picture_tokens();
   EXPECT_FALSE(ink.can_draw());
   EXPECT_THAT([&] { ink.Draw(std::span(ink.vocabulary().image).first(1)); },
-              ThrowsMessage<Error>(HasSubstr("put tokenizer/vqgan.safetensors and vqgan.yaml")));
+              ThrowsMessage<Error>(HasSubstr("put tokenizer/vqgan.ckpt and tokenizer/vqgan.yaml")));
+}
+
+// The release's own file, which is a program for Python: here it is read and never run.
+TEST(ChameleonErrors, TheReleasesOwnFileDrawsTheSamePicture) {
+  if (std::system("python3 --version > /dev/null 2>&1") != 0) GTEST_SKIP() << "python3 writes the file";
+  const Copied copied;
+  const auto model = copied.Load();
+  fs::remove(copied.folder / "tokenizer/vqgan.safetensors");
+  WriteReleasedFile(fs::path(Golden::Folder(kName)) / "tokenizer/vqgan.safetensors",
+                    copied.folder / "tokenizer/vqgan.ckpt");
+  const auto released = copied.Load();
+  ASSERT_TRUE(released->picture_tokens()->can_draw());
+  const auto ids = std::span(model->picture_tokens()->vocabulary().image).first(100);
+  const Tensor a = model->picture_tokens()->Draw(ids), b = released->picture_tokens()->Draw(ids);
+  EXPECT_TRUE(std::ranges::equal(a.data<uint8_t>(), b.data<uint8_t>()));
 }
 
 TEST(ChameleonErrors, DamagedFilesOfTheImageTokenizerAreNamed) {
@@ -89,6 +115,9 @@ TEST(ChameleonErrors, DamagedFilesOfTheImageTokenizerAreNamed) {
   EXPECT_TRUE(copied.Load()->picture_tokens()->can_draw());
   fs::resize_file(copied.folder / "tokenizer/vqgan.safetensors", 100000);
   refused("vqgan.safetensors");
+  fs::remove(copied.folder / "tokenizer/vqgan.safetensors");
+  copied.Write("tokenizer/vqgan.ckpt", "not an archive");
+  refused("vqgan.ckpt: not a ZIP archive");
 }
 
 }  // namespace

@@ -39,5 +39,13 @@ TEST(FuzzReplay, Safetensors) {
   EXPECT_GT(count, 10);
 }
 
+TEST(FuzzReplay, PyTorch) {
+  const int count = ForEachInput("pytorch", [](const std::string& bytes, const std::string& name) {
+    const bool valid = fuzz::ReadPyTorch(bytes);
+    EXPECT_TRUE(valid || !IsSeed(name)) << name;
+  });
+  EXPECT_EQ(count, 2);
+}
+
 }  // namespace
 }  // namespace tessera
