@@ -211,7 +211,7 @@ void AddRun(CLI::App& program, const Globals& globals) {
       ->capture_default_str();
   command->add_option("--mmproj", o->vision_file, "The GGUF file of the part that sees pictures, if it is not found")
       ->check(CLI::ExistingFile);
-  command->add_option("--out", o->out, "Draw one picture, written there as PNG (models that draw)");
+  command->add_option("--out", o->out, "Draw one picture and write it there: .png, .jpg or .webp (models that draw)");
   command->add_flag("--interleaved", o->interleaved, "With --out: words and pictures as the model likes")
       ->needs("--out");
   command->add_option("-s,--system", o->system, "What the model is told before the conversation");

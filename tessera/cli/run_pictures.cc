@@ -24,6 +24,10 @@ infer::MixedAnswer AnswerWithPictures(RunSession& session, std::vector<int32_t> 
                                       const infer::SamplingOptions& sampling) {
   using Form = infer::MixedRequest::Form;
   const RunOptions& o = session.options;
+  // A name that no format fits must not be found out after minutes of drawing.
+  const std::string kind = std::filesystem::path(o.out).extension().string();
+  Require(o.out.empty() || kind == ".png" || kind == ".jpg" || kind == ".jpeg" || kind == ".webp",
+          "--out: {} must end in .png, .jpg, .jpeg or .webp", o.out);
   const InterruptScope interrupt;
   ProgressBar progress(*session.globals, ProgressBar::Unit::kItems);
   WordWrap wrap(OutputIsTerminal() ? TerminalWidth() : 0);
@@ -55,7 +59,7 @@ infer::MixedAnswer AnswerWithPictures(RunSession& session, std::vector<int32_t> 
           [&](const infer::DrawnPicture& picture) {
             progress.Erase();
             show(wrap.Flush());
-            if (!o.out.empty()) image::WritePng(PictureFile(o.out, drawn), picture.pixels);
+            if (!o.out.empty()) image::WritePicture(PictureFile(o.out, drawn), picture.pixels);
             const PictureProtocol protocol = o.json ? PictureProtocol::kNone : TerminalPictures();
             if (protocol != PictureProtocol::kNone)
               WriteOutput("\n" + TerminalPicture(picture.pixels, protocol, TerminalWidth()));
