@@ -69,7 +69,7 @@ class Machine {
   }
   std::vector<uint32_t> PopSome(size_t count) {
     std::vector<uint32_t> items(count);
-    for (size_t i = count; i-- > 0;) items[i] = Pop();
+    for (auto item = items.rbegin(); item != items.rend(); ++item) *item = Pop();
     return items;
   }
   // Items for the list or dictionary on top; whatever else is there holds nothing.
@@ -212,9 +212,11 @@ class Machine {
   // Little-endian, two's complement, of any length.
   void Long(std::string_view bytes) {
     if (bytes.size() > 8) return Push({});
-    uint64_t number = !bytes.empty() && (bytes.back() & 0x80) != 0 ? ~uint64_t{0} : 0;
-    for (size_t i = bytes.size(); i-- > 0;) number = number << 8 | static_cast<uint8_t>(bytes[i]);
-    PushNumber(static_cast<int64_t>(number));
+    const bool negative = !bytes.empty() && (bytes.back() & 0x80) != 0;
+    uint64_t number = 0;
+    for (size_t i = 0; i < bytes.size(); ++i) number |= uint64_t{static_cast<uint8_t>(bytes[i])} << (8 * i);
+    const int64_t above = negative && bytes.size() < 8 ? int64_t{1} << (8 * bytes.size()) : 0;
+    PushNumber(static_cast<int64_t>(number) - above);
   }
 };
 

@@ -136,10 +136,10 @@ class Parser {
     RequireAt(line, !text.empty(), "a value is missing");
     const char first = text.front();
     if (first == '"' || first == '\'') {
+      const char* rule = "a text in quotes must end on its line, without quotes or backslashes in it";
+      RequireAt(line, text.size() >= 2 && text.back() == first, rule);
       const std::string_view inner = text.substr(1, text.size() - 2);
-      RequireAt(line,
-                text.size() >= 2 && text.back() == first && inner.find_first_of("\"'\\") == std::string_view::npos,
-                "a text in quotes must end on its line, without quotes or backslashes in it");
+      RequireAt(line, inner.find_first_of("\"'\\") == std::string_view::npos, rule);
       return std::string(inner);
     }
     RequireAt(line, std::string_view("[]{}&*!|>%@`").find(first) == std::string_view::npos,

@@ -50,9 +50,10 @@ class TensorReader {
     const std::vector<int64_t> sizes = Numbers(call.items[3]), strides = Numbers(call.items[4]);
     check(sizes.size() == strides.size(), "has sizes and strides that disagree");
     int64_t count = 1;
-    for (size_t i = sizes.size(); i-- > 0;) {
-      check(sizes[i] >= 0 && (sizes[i] == 1 || strides[i] == count), "does not hold its values in order");
-      count = CheckedMul(count, sizes[i], "pytorch: the size of a tensor");
+    for (size_t end = sizes.size(); end > 0; --end) {
+      const int64_t size = sizes[end - 1];
+      check(size >= 0 && (size == 1 || strides[end - 1] == count), "does not hold its values in order");
+      count = CheckedMul(count, size, "pytorch: the size of a tensor");
     }
     info.shape = Shape(std::span<const int64_t>(sizes));
     const auto member = members_.find(std::string(folder_) + "data/" + pickle_.at(storage.items[2]).text);

@@ -44,7 +44,7 @@ TEST(FuzzReplay, PyTorch) {
     const bool valid = fuzz::ReadPyTorch(bytes);
     EXPECT_TRUE(valid || !IsSeed(name)) << name;
   });
-  EXPECT_EQ(count, 2);
+  EXPECT_GT(count, 2);
 }
 
 }  // namespace

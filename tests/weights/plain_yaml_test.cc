@@ -52,6 +52,7 @@ TEST(PlainYaml, WhatIsNotPlainIsRefusedWithItsLine) {
   refused("a: [1,, 2]", "a value is missing");
   refused("- a: 1", "an item of a list must be a plain value");
   refused("a: \"b", "a text in quotes must end on its line");
+  refused("a: \"", "a text in quotes must end on its line");  // the quote that opens is not the one that closes
   refused("\"a\": 1", "a key must be a plain word");
   std::string deep;
   for (int i = 0; i < 40; ++i) deep += std::string(static_cast<size_t>(i), ' ') + "a:\n";
