@@ -15,7 +15,7 @@ TEST(FuzzReplay, Config) {
 
 TEST(FuzzReplay, VqGan) {
   const Replayed replayed = ReplayCorpus("vqgan", fuzz::ReadVqGan);
-  EXPECT_EQ(replayed.files, 6);
+  EXPECT_GT(replayed.files, 6);
   EXPECT_EQ(replayed.valid, 3);
 }
 

@@ -81,6 +81,20 @@ TEST(Pickle, InstructionsThatCouldDoSomethingAreNotKnown) {
   EXPECT_EQ(noted.at(noted.at(noted.root).items[0]).text, "os system");
 }
 
+TEST(Pickle, LongNumbersAreInTwosComplement) {
+  const auto number = [](const std::string& bytes) {
+    const Pickle pickle =
+        ReadPickle("\x80\x02\x8a" + std::string(1, static_cast<char>(bytes.size())) + bytes + ".", "p");
+    return pickle.at(pickle.root).number;
+  };
+  EXPECT_EQ(number(""), 0);
+  EXPECT_EQ(number("\x7f"), 127);
+  EXPECT_EQ(number("\xff"), -1);
+  EXPECT_EQ(number(std::string("\xff\x00", 2)), 255);
+  EXPECT_EQ(number(std::string(7, '\0') + "\x80"), std::numeric_limits<int64_t>::min());
+  EXPECT_EQ(number(std::string(7, '\xff') + "\x7f"), std::numeric_limits<int64_t>::max());
+}
+
 TEST(Pickle, StacksThatDoNotFitAndTooManyValuesAreRefused) {
   const auto refused = [](const std::string& pickle, const char* message) {
     EXPECT_THAT([&] { ReadPickle(pickle, "x"); }, ThrowsMessage<Error>(HasSubstr(message)));
