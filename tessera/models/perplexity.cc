@@ -23,17 +23,17 @@ float LogProbability(std::span<const float> logits, int64_t label) {
 // Pages for the tokens of one window in every layer, each window written over the one before. None without a type.
 class WindowPages {
  public:
-  WindowPages(const LanguageModel& model, const PerplexityOptions& options) {
-    if (!options.cache) return;
-    const int64_t pages = (options.window + kernels::kPageTokens - 1) / kernels::kPageTokens;
+  WindowPages(const LanguageModel& model, std::optional<DType> dtype, int64_t tokens) {
+    if (!dtype) return;
+    const int64_t pages = (tokens + kernels::kPageTokens - 1) / kernels::kPageTokens;
     for (const KvShape& kv : model.summary().kv) {
       const kernels::KvPageFormat format{
-          .dtype = *options.cache, .kv_heads = kv.kv_heads, .key_dim = kv.key_dim, .value_dim = kv.value_dim};
+          .dtype = *dtype, .kv_heads = kv.kv_heads, .key_dim = kv.key_dim, .value_dim = kv.value_dim};
       memory_.push_back(Tensor::Zeros({CheckedMul(pages, format.page_bytes(), "perplexity: cache bytes")}, DType::kU8));
       layers_.push_back({.format = format, .base = memory_.back().mutable_raw(), .page_count = pages});
     }
     for (int64_t page = 0; page < pages; ++page) pages_.push_back(static_cast<int32_t>(page));
-    for (int64_t slot = 0; slot < options.window; ++slot) slots_.push_back(slot);
+    for (int64_t slot = 0; slot < tokens; ++slot) slots_.push_back(slot);
   }
 
   nn::Context ContextOf(int64_t length) const {
@@ -85,7 +85,7 @@ PerplexityResult MeasurePerplexity(const LanguageModel& model, std::span<const i
   for (const int64_t id : tokens)
     Require(id >= 0 && id < model.summary().vocab, "perplexity: token {} is outside the model's vocabulary of {}", id,
             model.summary().vocab);
-  const WindowPages pages(model, options);
+  const WindowPages pages(model, options.cache, std::min(window, count));
   PerplexityResult result;
   for (int64_t end = std::min(window, count), scored = 1;; end = std::min(end + stride, count)) {
     const int64_t begin = std::max<int64_t>(0, end - window);

@@ -94,6 +94,23 @@ TEST(Perplexity, EveryTokenIsScoredOnceWhateverTheWindow) {
   EXPECT_NEAR(whole.perplexity, std::exp(sum / 10), 1e-9);
 }
 
+TEST(Perplexity, ThroughACacheScoresAreThoseOfItsType) {
+  const auto model = Golden("llama_smollm2_fp32").Load();
+  const auto scores = [&](std::optional<DType> cache, int64_t window) {
+    return MeasurePerplexity(*model, kIds, {.window = window, .stride = 3, .cache = cache}).log_probabilities;
+  };
+  for (const int64_t window : {5, 1 << 20}) {  // the longer one keeps pages for the text alone
+    const std::vector<float> plain = scores({}, window);
+    EXPECT_THAT(scores(DType::kF32, window), ElementsAreArray(plain));
+    for (const DType dtype : {DType::kBF16, DType::kF16, DType::kQ8_0}) {
+      const std::vector<float> rounded = scores(dtype, window);
+      EXPECT_NE(rounded, plain) << Name(dtype);
+      EXPECT_THAT(rounded, testing::Pointwise(testing::FloatNear(dtype == DType::kF16 ? 0.05f : 0.5f), plain))
+          << Name(dtype);
+    }
+  }
+}
+
 TEST(Perplexity, OptionsOutOfRangeAreRefused) {
   const auto model = Golden("llama_smollm2_fp32").Load();
   EXPECT_THROW(MeasurePerplexity(*model, std::vector<int64_t>{1}), Error);
