@@ -39,6 +39,10 @@ class Linear {
     return ops::GatedLinear(x, gate.part(), up.part(), gate.precision_);
   }
 
+  bool has_bias() const { return static_cast<bool>(bias_); }
+  const Tensor& weight() const { return *weight_; }
+  ops::LinearPrecision precision() const { return precision_; }
+
  private:
   ops::LinearPart part() const { return {.weight = *weight_, .bias = bias_ ? *bias_ : Tensor()}; }
 

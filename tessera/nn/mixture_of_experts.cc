@@ -79,28 +79,26 @@ ExpertChoice MixtureOfExperts::Choose(const Tensor& x) const {
   return choice;
 }
 
-// Tokens are gathered expert by expert, so that each expert multiplies all of its tokens at once; results are added to
-// a token in the order of its experts.
+// Each expert multiplies all of its tokens at once; results are added to a token in the order of its experts.
 Tensor MixtureOfExperts::Routed(const Tensor& x) const {
   const int64_t T = x.dim(0), K = shape_.chosen;
   const ExpertChoice choice = Choose(x);
-  std::vector<std::vector<int64_t>> places(experts_.size());  // of each expert among the T · K choices
+  std::vector<std::vector<int64_t>> chosen_by(experts_.size());  // the choices, of T · K, that fell on each expert
   for (size_t i = 0; i < choice.experts.size(); ++i)
-    places[static_cast<size_t>(choice.experts[i])].push_back(static_cast<int64_t>(i));
-  std::vector<Tensor> results;
-  std::vector<int64_t> tokens, order;
+    chosen_by[static_cast<size_t>(choice.experts[i])].push_back(static_cast<int64_t>(i));
+  std::vector<ops::FeedForwardPart> parts;
+  std::vector<int64_t> places(choice.experts.size());  // of each choice among the results
+  int64_t next = 0;
   for (size_t e = 0; e < experts_.size(); ++e) {
-    if (places[e].empty()) continue;
-    std::vector<int64_t> rows;
-    for (const int64_t place : places[e]) rows.push_back(place / K);
-    results.push_back(experts_[e](ops::GatherRows(x, Tensor::From<int64_t>(rows, {std::ssize(rows)}))));
-    tokens.insert(tokens.end(), rows.begin(), rows.end());
-    order.insert(order.end(), places[e].begin(), places[e].end());
+    if (chosen_by[e].empty()) continue;
+    ops::FeedForwardPart& part = parts.emplace_back(experts_[e].weights());
+    for (const int64_t i : chosen_by[e]) {
+      part.rows.push_back(i / K);
+      places[static_cast<size_t>(i)] = next++;
+    }
   }
-  const Tensor weights =
-      ops::GatherRows(ops::Reshape(choice.weights, {T * K, 1}), Tensor::From<int64_t>(order, {T * K}));
-  const Tensor weighed = ops::Mul(ops::Cast(ops::Concat(results, 0), DType::kF32), weights);
-  return ops::Cast(ops::ScatterAddRows(weighed, Tensor::From<int64_t>(tokens, {T * K}), T), x.dtype());
+  const Tensor results = ops::FeedForwardEach(x, parts, experts_[0].precision());
+  return ops::MixRows(results, Tensor::From<int64_t>(places, {T, K}), choice.weights);
 }
 
 Tensor MixtureOfExperts::operator()(const Tensor& x) const {

@@ -2,6 +2,7 @@
 // The gated feed-forward layer: y = W_down (silu(W_gate x) ∘ W_up x)      (Shazeer 2020, SwiGLU)
 
 #include "tessera/nn/linear.h"
+#include "tessera/ops/feed_forward.h"
 
 namespace tessera::nn {
 
@@ -18,8 +19,13 @@ class SwiGlu {
         down_(s / "down_proj", {.in = shape.hidden, .out = shape.in, .bias = shape.bias}) {}
 
   Tensor operator()(const Tensor& x) const {  // [T, C] -> [T, C]
-    return down_(Linear::Gated(x, gate_, up_));
+    if (gate_.has_bias()) return down_(Linear::Gated(x, gate_, up_));
+    return ops::FeedForward(x, weights(), gate_.precision());
   }
+
+  // Of a layer without biases.
+  ops::FeedForwardWeights weights() const { return {gate_.weight(), up_.weight(), down_.weight()}; }
+  ops::LinearPrecision precision() const { return gate_.precision(); }
 
  private:
   Linear gate_, up_, down_;

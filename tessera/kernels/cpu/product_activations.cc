@@ -12,14 +12,14 @@ namespace {
 // Work below which threads would cost more than they save: values of x.
 constexpr int64_t kSerialValues = 16384;
 
-// body(first row, rows) for each group, on threads if x is large.
+// body(first row, rows) for each group, on threads if they are large.
 template <typename Body>
-void ForEachGroup(const Tensor& x, int max_rows, Body body) {
-  const int64_t rows = x.dim(0), groups = (rows + max_rows - 1) / max_rows;
+void ForEachGroup(const Tensor& x, const RowChoice& chosen, int max_rows, Body body) {
+  const int64_t rows = chosen.count(x), groups = (rows + max_rows - 1) / max_rows;
   const auto one = [&](int64_t g) {
     body(g * max_rows, static_cast<int>(std::min<int64_t>(max_rows, rows - g * max_rows)));
   };
-  if (x.numel() < kSerialValues) {
+  if (rows * x.dim(1) < kSerialValues) {
     for (int64_t g = 0; g < groups; ++g) one(g);
   } else {
     ParallelFor(groups, one);
@@ -83,11 +83,12 @@ const float* RowAsFloat(const Tensor& x, int64_t row, float* scratch) {
   return scratch;
 }
 
-void GroupFloatRows(const Tensor& x, int max_rows, std::byte* out) {
+void GroupFloatRows(const Tensor& x, const RowChoice& chosen, int max_rows, std::byte* out) {
   const int64_t inputs = x.dim(1);
-  ForEachGroup(x, max_rows, [&](int64_t row, int rows) {
+  ForEachGroup(x, chosen, max_rows, [&](int64_t row, int rows) {
     std::byte* group = out + row * inputs * 4;
-    if (x.dtype() == DType::kF32 && x.stride(0) == 1) {  // a transposed view: a column of the group is contiguous
+    if (x.dtype() == DType::kF32 && x.stride(0) == 1 &&
+        chosen.all()) {  // a transposed view: a column of the group is contiguous
       for (int64_t k = 0; k < inputs; ++k)
         std::memcpy(group + k * rows * 4, x.raw() + (row + k * x.stride(1)) * 4, static_cast<size_t>(rows) * 4);
       return;
@@ -95,15 +96,15 @@ void GroupFloatRows(const Tensor& x, int max_rows, std::byte* out) {
     float* scratch = reinterpret_cast<float*>(ThreadScratch(Scratch::kConverted, rows * inputs * 4));
     const std::byte* pointers[kMostRows];
     for (int r = 0; r < rows; ++r)
-      pointers[r] = reinterpret_cast<const std::byte*>(RowAsFloat(x, row + r, scratch + r * inputs));
+      pointers[r] = reinterpret_cast<const std::byte*>(RowAsFloat(x, chosen[row + r], scratch + r * inputs));
     TransposeWords(pointers, rows, inputs, group);
   });
 }
 
-void GroupBf16Rows(const Tensor& x, int max_rows, std::byte* out) {
+void GroupBf16Rows(const Tensor& x, const RowChoice& chosen, int max_rows, std::byte* out) {
   const int64_t inputs = x.dim(1), pairs = (inputs + 1) / 2, stride = x.stride(1);
   const bool as_it_lies = x.dtype() == DType::kBF16 && stride == 1 && inputs % 2 == 0;
-  ForEachGroup(x, max_rows, [&](int64_t row, int rows) {
+  ForEachGroup(x, chosen, max_rows, [&](int64_t row, int rows) {
     const std::byte* pointers[kMostRows];
     BFloat16* scratch = nullptr;
     float* floats = nullptr;
@@ -112,13 +113,13 @@ void GroupBf16Rows(const Tensor& x, int max_rows, std::byte* out) {
       floats = reinterpret_cast<float*>(scratch + rows * pairs * 2);
     }
     for (int r = 0; r < rows; ++r) {
-      const std::byte* from = x.raw() + (row + r) * x.stride(0) * Info(x.dtype()).block_bytes;
+      const std::byte* from = x.raw() + chosen[row + r] * x.stride(0) * Info(x.dtype()).block_bytes;
       pointers[r] = from;
       if (as_it_lies) continue;
       BFloat16* copy = scratch + r * pairs * 2;
       pointers[r] = reinterpret_cast<const std::byte*>(copy);
       if (x.dtype() == DType::kF32) {
-        LiveBf16Kernels()->narrow(RowAsFloat(x, row + r, floats), inputs, reinterpret_cast<uint16_t*>(copy));
+        LiveBf16Kernels()->narrow(RowAsFloat(x, chosen[row + r], floats), inputs, reinterpret_cast<uint16_t*>(copy));
       } else {
         for (int64_t k = 0; k < inputs; ++k) copy[k] = reinterpret_cast<const BFloat16*>(from)[k * stride];
       }
@@ -128,13 +129,14 @@ void GroupBf16Rows(const Tensor& x, int max_rows, std::byte* out) {
   });
 }
 
-void GroupQuantizedRows(const Tensor& x, int max_rows, const PanelFormat& format, std::byte* out) {
+void GroupQuantizedRows(const Tensor& x, const RowChoice& chosen, int max_rows, const PanelFormat& format,
+                        std::byte* out) {
   const int64_t inputs = x.dim(1), blocks = inputs / kBlockValues;
   const auto quantize = LiveIntegerKernels().quantize;
-  ForEachGroup(x, max_rows, [&](int64_t row, int rows) {
+  ForEachGroup(x, chosen, max_rows, [&](int64_t row, int rows) {
     float* scratch = reinterpret_cast<float*>(ThreadScratch(Scratch::kConverted, inputs * 4));
     uint8_t* group = reinterpret_cast<uint8_t*>(out + row * blocks * XBlockBytes(format));
-    for (int r = 0; r < rows; ++r) quantize(RowAsFloat(x, row + r, scratch), blocks, format, r, rows, group);
+    for (int r = 0; r < rows; ++r) quantize(RowAsFloat(x, chosen[row + r], scratch), blocks, format, r, rows, group);
   });
 }
 

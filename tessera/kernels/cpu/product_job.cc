@@ -25,6 +25,11 @@ struct Piece {
 
 int64_t Groups(const ProductJob& job) { return (job.rows + job.max_rows - 1) / job.max_rows; }
 int64_t Weights(const ProductJob& job) { return job.up != nullptr ? 2 : 1; }
+// Panels that one step of a piece takes.
+int64_t PanelStep(const ProductJob& job) {
+  if (job.up != nullptr) return job.blocks != nullptr ? 2 : 1;
+  return job.pair_kernels != nullptr ? 2 : 1;
+}
 
 // One weight's panels of a piece: as the inner loops want them, for all groups of rows.
 class PanelTiles {
@@ -65,11 +70,10 @@ void MultiplyPanels(const ProductJob& job, const PanelTiles& tiles, int64_t p, i
   (count == 2 ? job.pair_kernels : job.kernels)[rows - 1](args);
 }
 
-// silu(gate) ∘ up for one panel and a group of rows. The two products live in L1 and are never stored.
-void GatedPanel(const ProductJob& job, const PanelTiles& gate, const PanelTiles& up, int64_t p, int64_t row,
-                int64_t rows, MicroArgs& args) {
-  alignas(64) float gates[kMostRows * kPanelRows], ups[kMostRows * kPanelRows];
-  args.y_stride = kPanelRows;
+// What one panel of gate and one of up give for a group of rows, side by side with others in rows of `stride` values.
+void MultiplyGateAndUp(const ProductJob& job, const PanelTiles& gate, const PanelTiles& up, int64_t p, int64_t rows,
+                       float* gates, float* ups, int64_t stride, MicroArgs& args) {
+  args.y_stride = stride;
   args.panels = {MicroPanel{.w = gate[p], .y = gates}, MicroPanel{.w = up[p], .y = ups}};
   if (job.pair_kernels != nullptr && job.pair_kernels == job.up->pair_kernels) {
     job.pair_kernels[rows - 1](args);
@@ -78,6 +82,13 @@ void GatedPanel(const ProductJob& job, const PanelTiles& gate, const PanelTiles&
     args.panels[0] = args.panels[1];
     job.up->kernels[rows - 1](args);
   }
+}
+
+// silu(gate) ∘ up for one panel and a group of rows. The two products live in L1 and are never stored.
+void GatedPanel(const ProductJob& job, const PanelTiles& gate, const PanelTiles& up, int64_t p, int64_t row,
+                int64_t rows, MicroArgs& args) {
+  alignas(64) float gates[kMostRows * kPanelRows], ups[kMostRows * kPanelRows];
+  MultiplyGateAndUp(job, gate, up, p, rows, gates, ups, kPanelRows, args);
   SiluMulRow(gates, ups, rows * kPanelRows, gates);
   const int64_t columns = std::min<int64_t>(kPanelRows, job.outputs - p * kPanelRows);
   float* y = job.y + row * job.outputs + p * kPanelRows;
@@ -85,12 +96,26 @@ void GatedPanel(const ProductJob& job, const PanelTiles& gate, const PanelTiles&
     std::memcpy(y + r * job.outputs, gates + r * kPanelRows, static_cast<size_t>(columns) * sizeof(float));
 }
 
+// The same for two panels, which make one block of the next product's x.
+void GatedBlock(const ProductJob& job, const PanelTiles& gate, const PanelTiles& up, int64_t p, int64_t row,
+                int64_t rows, MicroArgs& args) {
+  alignas(64) float gates[kMostRows * kBlockValues], ups[kMostRows * kBlockValues];
+  for (int64_t i = 0; i < 2; ++i)
+    MultiplyGateAndUp(job, gate, up, p + i, rows, gates + i * kPanelRows, ups + i * kPanelRows, kBlockValues, args);
+  SiluMulRow(gates, ups, rows * kBlockValues, gates);
+  const int64_t block_bytes = XBlockBytes(job.block_format), blocks = job.outputs / kBlockValues;
+  std::byte* block = job.blocks + (row * blocks + p / 2 * rows) * block_bytes;
+  for (int64_t r = 0; r < rows; ++r)
+    LiveIntegerKernels().quantize(gates + r * kBlockValues, 1, job.block_format, static_cast<int>(r),
+                                  static_cast<int>(rows), reinterpret_cast<uint8_t*>(block));
+}
+
 void RunPiece(const Piece& piece) {
   const ProductJob& job = *piece.job;
   const int64_t tile_bytes = job.chunk * job.w_unit_bytes, weights = Weights(job);
   int64_t batch =
       std::clamp<int64_t>(tile_bytes == 0 ? kPanelBatch : kTileBytes / (tile_bytes * weights), 1, kPanelBatch);
-  if (batch > 1) batch -= batch % 2;
+  batch = batch < 2 ? PanelStep(job) : batch - batch % 2;
   const int64_t all_tiles = std::min(batch, piece.panel_end - piece.panel_begin) * tile_bytes;
   std::byte* scratch = ThreadScratch(Scratch::kTile, all_tiles * weights);
   PanelTiles tiles(job, scratch), up_tiles(job.up != nullptr ? *job.up : job, scratch + all_tiles);
@@ -107,10 +132,16 @@ void RunPiece(const Piece& piece) {
         args.x = job.x + (row * job.units + begin * rows) * job.x_unit_bytes;
         args.first = begin == 0;
         if (job.up != nullptr) {
-          for (int64_t p = p0; p < p1; ++p) GatedPanel(job, tiles, up_tiles, p, row, rows, args);
+          for (int64_t p = p0; p < p1; p += PanelStep(job)) {
+            if (job.blocks != nullptr) {
+              GatedBlock(job, tiles, up_tiles, p, row, rows, args);
+            } else {
+              GatedPanel(job, tiles, up_tiles, p, row, rows, args);
+            }
+          }
         } else {
           for (int64_t p = p0, count; p < p1; p += count) {
-            count = std::min<int64_t>(job.pair_kernels != nullptr ? 2 : 1, p1 - p);
+            count = std::min(PanelStep(job), p1 - p);
             MultiplyPanels(job, tiles, p, count, row, rows, args);
           }
         }
@@ -132,7 +163,7 @@ std::vector<Piece> Cut(std::span<const ProductJob> jobs) {
     const int64_t panels = PanelCount(job.outputs), groups = Groups(job);
     const int64_t most = groups == 1 ? panels : 2 * kPanelBatch;
     int64_t panels_each = std::clamp<int64_t>((work_each + groups - 1) / groups, 1, most);
-    if (job.pair_kernels != nullptr) panels_each += panels_each % 2;
+    if (PanelStep(job) == 2) panels_each += panels_each % 2;
     const int64_t pieces_by_panels = (panels + panels_each - 1) / panels_each;
     const int64_t own_wanted = std::max<int64_t>(1, (panels * groups + work_each / 2) / work_each);
     const int64_t row_cuts = std::clamp<int64_t>(own_wanted / pieces_by_panels, 1, groups);

@@ -33,6 +33,10 @@ struct ProductJob {
   // Not null: y = silu(x wᵀ) ∘ (x upᵀ), where `up` is a job of the same x and as many outputs; its own y is not used.
   // Needs a chunk that is all of K.
   const ProductJob* up = nullptr;
+  // Not null, beside `up`: y goes there, as the XBlocks of `block_format` that a product with y's rows reads, in groups
+  // of max_rows like x; `y` is not used. Outputs are a multiple of kBlockValues.
+  std::byte* blocks = nullptr;
+  PanelFormat block_format;
 };
 
 void RunProductJobs(std::span<const ProductJob> jobs);
