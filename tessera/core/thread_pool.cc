@@ -9,6 +9,7 @@
 #include <limits>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -55,17 +56,23 @@ void PinTo(const std::vector<int>& cpus, size_t index) {
   sched_setaffinity(0, sizeof(one), &one);
 }
 
-// One loop at a time. Its pieces are claimed by compare-and-swap on `claim_` = epoch << 32 | next piece, so a thread
-// that wakes late can never claim a piece of another loop, and nobody waits for threads that did not come.
+// One loop at a time. Thread i of T has a share of its own, pieces count · i / T to count · (i + 1) / T - 1, in this
+// order, and helps the threads behind it when that is done: neighbours in memory stay with one core, the same in every
+// loop over the same memory.
+//
+// Pieces of share i are claimed by compare-and-swap on claims_[i] = epoch << 32 | pieces claimed. Nobody resets these:
+// a claim of an older epoch counts as none. A thread that wakes late holds an older epoch itself. Either the word has
+// moved on, or it still says that all pieces of that loop are claimed, since the loop would not have ended otherwise;
+// so it can never claim a piece of another loop, and nobody waits for threads that did not come.
 class Pool {
  public:
-  explicit Pool(int threads) {
+  explicit Pool(int threads) : claims_(static_cast<size_t>(threads)) {
     const std::vector<int> cpus = CpusToPin();
     PinTo(cpus, 0);
     for (int i = 1; i < threads; ++i) {
       workers_.emplace_back([this, cpus, i] {
         PinTo(cpus, static_cast<size_t>(i));
-        Work();
+        Work(static_cast<size_t>(i));
       });
     }
   }
@@ -77,24 +84,22 @@ class Pool {
     for (std::thread& worker : workers_) worker.join();
   }
 
-  int threads() const { return static_cast<int>(workers_.size()) + 1; }
+  int threads() const { return static_cast<int>(claims_.size()); }
 
   // False if another thread's loop runs now.
   bool Run(uint32_t pieces, const std::function<void(int64_t)>& body) {
     const std::unique_lock lock(one_loop_, std::try_to_lock);
     if (!lock) return false;
-    const uint64_t epoch = (claim_.load(std::memory_order_relaxed) >> 32) + 1;
-    claim_.store(epoch << 32 | kClosed);  // closed before the fields change: a sleeper's stale claim fails
     body_ = &body;
     error_ = nullptr;
-    error_piece_ = kClosed;
-    pieces_.store(pieces, std::memory_order_relaxed);
+    error_piece_ = std::numeric_limits<uint32_t>::max();
     unfinished_.store(pieces, std::memory_order_relaxed);
-    claim_.store(epoch << 32);
+    const Loop loop{.epoch = ++epoch_, .pieces = pieces};
+    loop_.store(loop.word(), std::memory_order_release);
     wake_.fetch_add(1);
     if (sleepers_.load() > 0) wake_.notify_all();
     inside_loop = true;
-    WorkOnLoop();
+    WorkOn(loop, 0);
     inside_loop = false;
     for (int spins = 0; unfinished_.load(std::memory_order_acquire) != 0; ++spins) {
       if (spins < 2000)
@@ -107,30 +112,57 @@ class Pool {
   }
 
  private:
-  static constexpr uint32_t kClosed = std::numeric_limits<uint32_t>::max();
   static constexpr int kSpins = 2000;  // about 50 µs: longer than the gap between two operators of one decoding step
 
-  void WorkOnLoop() {
-    uint64_t claim = claim_.load(std::memory_order_acquire);
+  struct Loop {
+    uint32_t epoch, pieces;
+    uint64_t word() const { return uint64_t{epoch} << 32 | pieces; }
+  };
+  struct alignas(64) Claims {
+    std::atomic<uint64_t> word{0};
+  };
+
+  // The next unclaimed piece of a share, if any is left.
+  std::optional<uint32_t> Claim(const Loop& loop, size_t share) {
+    const auto bound = [&](size_t i) { return static_cast<uint32_t>(uint64_t{loop.pieces} * i / claims_.size()); };
+    const uint32_t begin = bound(share), count = bound(share + 1) - begin;
+    std::atomic<uint64_t>& word = claims_[share].word;
+    uint64_t seen = word.load(std::memory_order_relaxed);
     for (;;) {
-      const uint32_t piece = static_cast<uint32_t>(claim);
-      if (piece >= pieces_.load(std::memory_order_relaxed)) return;
-      if (!claim_.compare_exchange_weak(claim, claim + 1, std::memory_order_acq_rel)) continue;
-      try {
-        (*body_)(piece);
-      } catch (...) {
-        const std::lock_guard lock(error_mutex_);
-        if (piece < error_piece_) {
-          error_piece_ = piece;
-          error_ = std::current_exception();
-        }
-      }
-      unfinished_.fetch_sub(1, std::memory_order_acq_rel);
-      claim = claim_.load(std::memory_order_acquire);
+      const uint32_t epoch = static_cast<uint32_t>(seen >> 32);
+      const bool newer = static_cast<int32_t>(epoch - loop.epoch) > 0;  // epochs may wrap
+      const uint32_t claimed = epoch == loop.epoch ? static_cast<uint32_t>(seen) : 0;
+      if (newer || claimed >= count) return {};
+      const uint64_t next = uint64_t{loop.epoch} << 32 | (claimed + 1);
+      if (word.compare_exchange_weak(seen, next, std::memory_order_relaxed)) return begin + claimed;
     }
   }
 
-  void Work() {
+  void WorkOn(const Loop& loop, size_t thread) {
+    uint32_t done = 0;
+    for (size_t i = 0; i < claims_.size(); ++i) {
+      const size_t share = (thread + i) % claims_.size();
+      while (const std::optional<uint32_t> piece = Claim(loop, share)) {
+        RunPiece(*piece);
+        ++done;
+      }
+    }
+    if (done > 0) unfinished_.fetch_sub(done, std::memory_order_acq_rel);
+  }
+
+  void RunPiece(uint32_t piece) {
+    try {
+      (*body_)(piece);
+    } catch (...) {
+      const std::lock_guard lock(error_mutex_);
+      if (piece < error_piece_) {
+        error_piece_ = piece;
+        error_ = std::current_exception();
+      }
+    }
+  }
+
+  void Work(size_t thread) {
     inside_loop = true;
     uint32_t seen = 0;
     while (!stopping_) {
@@ -146,21 +178,23 @@ class Pool {
         continue;
       }
       seen = now;
-      WorkOnLoop();
+      const uint64_t word = loop_.load(std::memory_order_acquire);
+      WorkOn({.epoch = static_cast<uint32_t>(word >> 32), .pieces = static_cast<uint32_t>(word)}, thread);
     }
   }
 
   std::mutex one_loop_;
-  std::atomic<uint64_t> claim_{0};
-  alignas(64) std::atomic<uint32_t> pieces_{0};
+  std::vector<Claims> claims_;  // one a thread
+  uint32_t epoch_ = 0;
+  const std::function<void(int64_t)>* body_ = nullptr;
+  alignas(64) std::atomic<uint64_t> loop_{0};
   alignas(64) std::atomic<uint32_t> unfinished_{0};
   alignas(64) std::atomic<uint32_t> wake_{0};
   std::atomic<int> sleepers_{0};
   std::atomic<bool> stopping_{false};
-  const std::function<void(int64_t)>* body_ = nullptr;
   std::mutex error_mutex_;
   std::exception_ptr error_;
-  uint32_t error_piece_ = kClosed;
+  uint32_t error_piece_ = 0;
   std::vector<std::thread> workers_;
 };
 

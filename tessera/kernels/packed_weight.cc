@@ -13,7 +13,7 @@
 namespace tessera::kernels {
 namespace {
 
-// Of a file's mapping that is held beside the packed copy.
+// Of a file's mapping that is held beside the packed copy, by all threads together.
 constexpr int64_t kStripeBytes = int64_t{4} << 20;
 
 // Lanes of `panel` that hold rows of the weight.
@@ -93,16 +93,15 @@ Tensor PackWeight(const Tensor& weight, StorageArena* arena) {
   const auto storage = arena != nullptr ? arena->Take(bytes) : AllocateStorage(bytes);
   const int64_t units = HasIntegerPanels(weight.dtype()) ? inputs / kBlockValues : inputs;
   // A stripe at a time: where the arena takes the weight over, the mapping that it came from goes as the copy grows.
+  // Threads take neighbouring stripes, as they will take the panels in products: each writes first what it will read.
   const int64_t row_bytes = BytesFor(weight.dtype(), inputs);
-  const int64_t stripe = std::max<int64_t>(kStripeBytes / panel_bytes, 4 * ThreadCount());
-  for (int64_t first = 0; first < panels; first += stripe) {
-    const int64_t last = std::min(panels, first + stripe);
-    ParallelFor(last - first,
-                [&](int64_t i) { PackPanel(weight, first + i, 0, units, storage.get() + (first + i) * panel_bytes); });
-    if (arena == nullptr || !weight.contiguous()) continue;
+  const int64_t panels_each = std::max<int64_t>(1, kStripeBytes / (panel_bytes * ThreadCount()));
+  ParallelForRange(panels, panels_each, [&](int64_t first, int64_t last) {
+    for (int64_t p = first; p < last; ++p) PackPanel(weight, p, 0, units, storage.get() + p * panel_bytes);
+    if (arena == nullptr || !weight.contiguous()) return;
     const int64_t begin = first * kPanelRows, end = std::min(weight.dim(0), last * kPanelRows);
     ReleaseMappedPages({weight.raw() + begin * row_bytes, static_cast<size_t>((end - begin) * row_bytes)});
-  }
+  });
   return Tensor::Packed(storage, storage.get(), panels * panel_bytes, weight.shape(), weight.dtype());
 }
 

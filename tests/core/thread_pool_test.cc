@@ -56,6 +56,19 @@ TEST_P(ThreadPool, TheErrorOfTheLowestIndexIsRethrown) {
   }
 }
 
+// Each thread has its share of the indices; whoever is done helps the others: nothing waits behind an index that does.
+TEST_P(ThreadPool, TheShareOfAThreadThatIsHeldUpIsDoneByOthers) {
+  const int64_t count = GetParam() == 1 ? 1 : 8 * GetParam();
+  for (const int64_t held : {int64_t{0}, count - 1}) {
+    std::atomic<int64_t> others = 0;
+    ParallelFor(count, [&](int64_t i) {
+      if (i != held) ++others;
+      while (i == held && others < count - 1) std::this_thread::yield();
+    });
+    EXPECT_EQ(others, count - 1);
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Threads, ThreadPool, testing::Values(1, 2, 4, 16));
 
 TEST(ThreadPoolPinning, KeepsEachThreadOnItsCpu) {

@@ -38,10 +38,7 @@ struct PackedRecords {
     return codes;
   }
   void Next() {
-    V::Prefetch(record + 4096);
-    V::Prefetch(record + 4096 + 64);
-    V::Prefetch(record + 4096 + 128);
-    V::Prefetch(record + 4096 + 192);
+    for (int64_t line = 0; line < kFormat.record_bytes(); line += 64) V::Prefetch(record + 4096 + line);
     record += kFormat.record_bytes();
     if constexpr (kFormat.super) {
       if (++below_header == kSuperRecords) {

@@ -179,6 +179,7 @@ std::vector<Piece> Cut(std::span<const ProductJob> jobs) {
 }  // namespace
 
 void RunProductJobs(std::span<const ProductJob> jobs) {
+  if (jobs.empty()) return;
   const std::vector<Piece> pieces = Cut(jobs);
   ParallelFor(static_cast<int64_t>(pieces.size()), [&](int64_t i) { RunPiece(pieces[static_cast<size_t>(i)]); });
 }

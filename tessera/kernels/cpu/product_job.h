@@ -30,6 +30,10 @@ struct ProductJob {
   int64_t panel_bytes = 0;
   std::function<const std::byte*(int64_t panel, int64_t begin, int64_t end, std::byte* scratch)> panel;
 
+  // Where panel p is stored: at stored + p · stored_panel_bytes; null where it lies otherwise.
+  const std::byte* stored = nullptr;
+  int64_t stored_panel_bytes = 0;
+
   // Not null: y = silu(x wᵀ) ∘ (x upᵀ), where `up` is a job of the same x and as many outputs; its own y is not used.
   // Needs a chunk that is all of K.
   const ProductJob* up = nullptr;

@@ -137,6 +137,10 @@ void AddWeight(const Tensor& b, const ProductOperand& operand, ProductJob& job) 
   job.max_rows = operand.max_rows;
   job.x_unit_bytes = operand.unit_bytes;
   job.outputs = b.dim(0);
+  if (b.packed()) {
+    job.stored = b.raw();
+    job.stored_panel_bytes = PanelsOffset(b, 1);
+  }
   if (operand.kind == ProductKind::kFloat) AddFloatWeight(b, job);
   if (operand.kind == ProductKind::kBf16) AddBf16Weight(b, job);
   if (operand.kind == ProductKind::kInteger) AddIntegerWeight(b, job);
