@@ -1,9 +1,12 @@
 #include "tessera/kernels/matmul.h"
 
 #include <algorithm>
+#include <optional>
 #include <vector>
 
+#include "tessera/core/thread_pool.h"
 #include "tessera/kernels/activation.h"
+#include "tessera/kernels/cpu/product_finish.h"
 #include "tessera/kernels/cpu/product_job.h"
 #include "tessera/kernels/cpu/product_operand.h"
 #include "tessera/kernels/packed_weight.h"
@@ -19,34 +22,84 @@ void Check(const Tensor& a, const Tensor& b) {
           Name(b.dtype()));
 }
 
+// y + bias in f64, then in `dtype`.
+Tensor FinishDouble(const Tensor& y, const Tensor& bias, DType dtype) {
+  if (!bias) return y.To(dtype);
+  Tensor sum = y.To(DType::kF64).Clone();
+  const Tensor terms = bias.To(DType::kF64).Contiguous();
+  const auto values = sum.mutable_data<double>();
+  const auto added = terms.data<double>();
+  for (size_t i = 0; i < values.size(); ++i) values[i] += added[i % added.size()];
+  return sum.To(dtype);
+}
+
+// A product that the inner loops do.
+struct Task {
+  const WeightAndBias* part = nullptr;
+  Tensor* result = nullptr;
+  size_t operand = 0;  // which
+  Tensor sums, bias;   // f32; only where they are added and rounded
+};
+
+// How the sums of a task become its result, all rows at once.
+SumsToFinish WholeFinish(const Task& task) {
+  Tensor& y = *task.result;
+  return {.sums = task.sums ? task.sums.data<float>().data() : nullptr,
+          .stride = y.dim(1),
+          .rows = y.dim(0),
+          .columns = y.dim(1),
+          .bias = task.bias ? task.bias.data<float>().data() : nullptr,
+          .dtype = y.dtype(),
+          .y = y.mutable_raw(),
+          .y_stride = y.dim(1)};
+}
+
+// Sums that had to leave the caches, some rows at a time.
+void FinishApart(const Task& task) {
+  const SumsToFinish whole = WholeFinish(task);
+  constexpr int64_t kValues = 16384;
+  ParallelForRange(whole.rows, std::max<int64_t>(1, kValues / whole.columns), [&](int64_t begin, int64_t end) {
+    SumsToFinish part = whole;
+    part.rows = end - begin;
+    part.sums += begin * whole.stride;
+    part.y += begin * whole.y_stride * Info(whole.dtype).block_bytes;
+    FinishSums(part);
+  });
+}
+
 // One job for every weight that the inner loops multiply; the others are done at once.
-void Multiply(const Tensor& a, std::span<const Tensor> weights, ProductPrecision precision, std::span<Tensor> results) {
+// Without a dtype a result has that of its sums.
+void Multiply(const Tensor& a, std::span<const WeightAndBias> parts, std::optional<DType> wanted,
+              ProductPrecision precision, std::span<Tensor> results) {
   std::vector<ProductOperand> operands;  // the different ones
-  std::vector<size_t> operand_of;
-  std::vector<ProductJob> jobs;
-  std::vector<const Tensor*> multiplied;
+  std::vector<Task> tasks;
   int64_t bytes = 0;
-  for (size_t i = 0; i < weights.size(); ++i) {
-    const Tensor& b = weights[i];
+  for (size_t i = 0; i < parts.size(); ++i) {
+    const Tensor &b = parts[i].weight, &bias = parts[i].bias;
     Check(a, b);
-    if (a.dtype() == DType::kF64 || b.dtype() == DType::kF64) {
-      results[i] = reference::Product(a, b);
+    Require(!bias || bias.shape() == Shape{b.dim(0)}, "product: bias {} for weight {}", bias.shape(), b.shape());
+    const bool wide = a.dtype() == DType::kF64 || b.dtype() == DType::kF64;
+    const DType dtype = wanted.value_or(wide ? DType::kF64 : DType::kF32);
+    if (wide || dtype == DType::kF64) {
+      results[i] = FinishDouble(wide ? reference::Product(a, b) : Product(a, b, precision), bias, dtype);
       continue;
     }
-    if (a.numel() == 0 || b.numel() == 0) {
-      results[i] = Tensor::Zeros({a.dim(0), b.dim(0)});
+    results[i] = Tensor::Empty({a.dim(0), b.dim(0)}, dtype);
+    if (results[i].numel() == 0) continue;
+    if (a.numel() == 0) {
+      results[i] = FinishDouble(Tensor::Zeros({a.dim(0), b.dim(0)}), bias, dtype);
       continue;
     }
-    results[i] = Tensor::Empty({a.dim(0), b.dim(0)});
     const ProductOperand operand = OperandFor(a.dim(0), a.dtype(), b, precision);
     const auto same = std::find(operands.begin(), operands.end(), operand);
-    operand_of.push_back(static_cast<size_t>(same - operands.begin()));
+    tasks.push_back({.part = &parts[i],
+                     .result = &results[i],
+                     .operand = static_cast<size_t>(same - operands.begin()),
+                     .bias = bias ? bias.To(DType::kF32).Contiguous() : Tensor()});
     if (same == operands.end()) {
       operands.push_back(operand);
       bytes += operand.bytes(a.dim(0));
     }
-    multiplied.push_back(&b);
-    jobs.push_back({.rows = a.dim(0), .y = results[i].mutable_data<float>().data()});
   }
   std::byte* place = ThreadScratch(Scratch::kActivations, bytes);
   for (ProductOperand& operand : operands) {
@@ -54,21 +107,41 @@ void Multiply(const Tensor& a, std::span<const Tensor> weights, ProductPrecision
     operand.data = place;
     place += operand.bytes(a.dim(0));
   }
-  for (size_t j = 0; j < jobs.size(); ++j) AddWeight(*multiplied[j], operands[operand_of[j]], jobs[j]);
+  std::vector<ProductJob> jobs;
+  for (Task& task : tasks) {
+    ProductJob& job = jobs.emplace_back(ProductJob{.rows = a.dim(0)});
+    if (task.result->dtype() != DType::kF32 || task.bias) job.finish = WholeFinish(task);
+    const bool finished = job.finish.y != nullptr;
+    AddWeight(task.part->weight, operands[task.operand], job);
+    if (finished && job.finish.y == nullptr) task.sums = Tensor::Empty(task.result->shape());
+    if (job.finish.y == nullptr) job.y = (task.sums ? task.sums : *task.result).mutable_data<float>().data();
+  }
   RunProductJobs(jobs);
+  for (const Task& task : tasks)
+    if (task.sums) FinishApart(task);
 }
 
 }  // namespace
 
 Tensor Product(const Tensor& a, const Tensor& b, ProductPrecision precision) {
+  const WeightAndBias part{.weight = b};
   Tensor y;
-  Multiply(a, {&b, 1}, precision, {&y, 1});
+  Multiply(a, {&part, 1}, {}, precision, {&y, 1});
   return y;
 }
 
-std::vector<Tensor> Products(const Tensor& a, std::span<const Tensor> weights, ProductPrecision precision) {
+std::vector<Tensor> Products(const Tensor& a, std::span<const WeightAndBias> weights, DType dtype,
+                             ProductPrecision precision) {
   std::vector<Tensor> results(weights.size());
-  Multiply(a, weights, precision, results);
+  Multiply(a, weights, dtype, precision, results);
+  return results;
+}
+
+std::vector<Tensor> Products(const Tensor& a, std::span<const Tensor> weights, ProductPrecision precision) {
+  std::vector<WeightAndBias> parts;
+  for (const Tensor& weight : weights) parts.push_back({.weight = weight});
+  std::vector<Tensor> results(weights.size());
+  Multiply(a, parts, {}, precision, results);
   return results;
 }
 

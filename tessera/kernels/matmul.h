@@ -33,6 +33,14 @@ Tensor Product(const Tensor& a, const Tensor& b, ProductPrecision precision = Pr
 std::vector<Tensor> Products(const Tensor& a, std::span<const Tensor> weights,
                              ProductPrecision precision = ProductPrecision::kFast);
 
+// y = a wᵀ + bias in `dtype`, for each of several weights: bit for bit what Products gives with an addition in f32 and one
+// rounding behind it, which here happen before the sums leave the cache. With an operand of f64 all of it is in f64.
+struct WeightAndBias {
+  Tensor weight, bias;  // [N, K]; [N] of a floating dtype, or undefined
+};
+std::vector<Tensor> Products(const Tensor& a, std::span<const WeightAndBias> weights, DType dtype,
+                             ProductPrecision precision);
+
 // silu(a gateᵀ) ∘ (a upᵀ) [M, N], bit for bit what Products and SiluMul give: where both weights are of one kind the
 // two products are never stored. a is f32; gate and up [N, K].
 Tensor ProductSiluMul(const Tensor& a, const Tensor& gate, const Tensor& up,

@@ -34,12 +34,6 @@ void AddBias(Tensor& y, const Tensor& bias) {
   y.dtype() == DType::kF64 ? add(double{}) : add(float{});
 }
 
-// y [rows, N] with the bias, in x's dtype and shape [..., N].
-Tensor Finish(Tensor y, const Tensor& x, const Tensor& bias) {
-  if (bias) AddBias(y, bias);
-  return y.To(x.dtype()).Reshape(x.shape().With(-1, y.dim(1)));
-}
-
 // Σ over the rows of y [rows, N], in f32 or f64: [N].
 Tensor SumRows(const Tensor& y) {
   const auto sum_as = [&]<typename T>(T) {
@@ -98,7 +92,9 @@ Tensor Linear(const Tensor& x, const Tensor& weight, const LinearOptions& option
   const Tensor& bias = options.bias;
   Check(x, weight, bias);
   const Tensor rows = AsMatrix(Detach(x)), w = Detach(weight);
-  const Tensor y = Finish(Product(rows, w, KernelPrecision(options.precision)), x, bias);
+  const kernels::WeightAndBias part{.weight = w, .bias = bias ? Detach(bias) : Tensor()};
+  const Tensor y = kernels::Products(rows, {&part, 1}, x.dtype(), KernelPrecision(options.precision))[0].Reshape(
+      x.shape().With(-1, w.dim(0)));
   if (!Tracked(x) && !Tracked(weight) && !(bias && Tracked(bias))) return y;
 
   std::vector<Tensor> inputs = {x, weight};
@@ -136,20 +132,21 @@ Tensor Linear(const Tensor& x, const Tensor& weight, const LinearOptions& option
 }
 
 std::vector<Tensor> LinearEach(const Tensor& x, std::span<const LinearPart> parts, LinearPrecision precision) {
-  std::vector<Tensor> weights, results;
+  std::vector<kernels::WeightAndBias> plain;
   bool tracked = Tracked(x);
   for (const LinearPart& part : parts) {
     Check(x, part.weight, part.bias);
     tracked = tracked || Tracked(part.weight) || (part.bias && Tracked(part.bias));
-    weights.push_back(part.weight);
+    plain.push_back({.weight = part.weight, .bias = part.bias});
   }
   if (tracked) {
+    std::vector<Tensor> results;
     for (const LinearPart& part : parts)
       results.push_back(Linear(x, part.weight, {.bias = part.bias, .precision = precision}));
     return results;
   }
-  results = kernels::Products(AsMatrix(x), weights, KernelPrecision(precision));
-  for (size_t i = 0; i < parts.size(); ++i) results[i] = Finish(results[i], x, parts[i].bias);
+  std::vector<Tensor> results = kernels::Products(AsMatrix(x), plain, x.dtype(), KernelPrecision(precision));
+  for (Tensor& y : results) y = y.Reshape(x.shape().With(-1, y.dim(1)));
   return results;
 }
 

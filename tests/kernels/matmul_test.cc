@@ -120,6 +120,58 @@ TEST(Product, OfOneOperandWithSeveralWeightsIsThatOfEach) {
   });
 }
 
+// A bias and a rounding behind Product, as plainly as can be.
+Tensor Finished(const Tensor& sums, const Tensor& bias, DType dtype) {
+  Tensor y = sums.Clone();
+  const auto values = y.mutable_data<float>();
+  if (bias) {
+    const Tensor terms = bias.To(DType::kF32);
+    for (size_t i = 0; i < values.size(); ++i) values[i] += terms.data<float>()[i % terms.data<float>().size()];
+  }
+  return y.To(dtype);
+}
+
+TEST(Product, WithABiasInAnyDtypeIsASumAndARoundingMore) {
+  ForEachIsa([](Isa) {
+    for (const int64_t inputs : {256, 2304, 9216}) {  // one chunk of K, several, more than are ever taken as one
+      const Tensor a = RandomMatrix(29, inputs, 1);
+      for (const DType dtype : {DType::kF32, DType::kBF16, DType::kF16, DType::kQ4_0, DType::kQ6_K}) {
+        SCOPED_TRACE(testing::Message() << Name(dtype) << ", " << inputs << " inputs");
+        const Tensor wide = RandomWeight(51, inputs, 2, dtype), narrow = RandomWeight(3, inputs, 3, dtype);
+        const Tensor bias = RandomMatrix(1, 51, 4).Reshape({51});
+        const std::vector<WeightAndBias> parts = {
+            {wide, bias}, {PackWeight(wide), bias.To(DType::kBF16)}, {PackWeight(narrow)}, {wide.Slice(0, 0, 0)}};
+        for (const DType result : {DType::kF32, DType::kBF16, DType::kF16}) {
+          for (const int64_t rows : {0, 1, 13, 29}) {
+            const Tensor x = a.Slice(0, 0, rows);
+            const std::vector<Tensor> y = Products(x, parts, result, ProductPrecision::kFast);
+            for (size_t i = 0; i < parts.size(); ++i) {
+              const Tensor expected = Finished(Product(x, parts[i].weight), parts[i].bias, result);
+              ASSERT_EQ(y[i].shape(), expected.shape());
+              ASSERT_EQ(y[i].dtype(), result);
+              if (y[i].bytes() == 0) continue;
+              ASSERT_EQ(std::memcmp(y[i].raw(), expected.raw(), static_cast<size_t>(y[i].bytes())), 0) << "part " << i;
+            }
+          }
+        }
+      }
+    }
+  });
+}
+
+TEST(Product, WithABiasOfAnotherLengthIsRefused) {
+  const WeightAndBias part{.weight = Tensor::Zeros({4, 8}), .bias = Tensor::Zeros({3})};
+  EXPECT_THROW(Products(Tensor::Zeros({2, 8}), {&part, 1}, DType::kF32, ProductPrecision::kFast), Error);
+}
+
+TEST(Product, OfDoublesWithABiasStaysInDoubleUntilTheEnd) {
+  const Tensor x = Tensor::Full({1, 1}, 1, DType::kF64), bias = Tensor::Full({1}, 1e-12, DType::kF64);
+  const WeightAndBias part{.weight = Tensor::Full({1, 1}, 1, DType::kF64), .bias = bias};
+  const auto as = [&](DType dtype) { return Products(x, {&part, 1}, dtype, ProductPrecision::kFast)[0]; };
+  EXPECT_EQ(as(DType::kF64).data<double>()[0], 1 + 1e-12);
+  EXPECT_EQ(as(DType::kF32).data<float>()[0], 1.0f);
+}
+
 TEST(ProductSiluMul, IsTheTwoProductsAndSiluMulBitForBit) {
   ForEachIsa([](Isa) {
     std::vector<std::pair<DType, DType>> cases = {{DType::kQ4_K, DType::kQ6_K}};  // of two kinds

@@ -58,16 +58,28 @@ class PanelTiles {
 // y of the panels p … p + count - 1, one or two, for a group of rows.
 void MultiplyPanels(const ProductJob& job, const PanelTiles& tiles, int64_t p, int64_t count, int64_t row, int64_t rows,
                     MicroArgs& args) {
-  args.y_stride = job.outputs;
+  const int64_t first = p * kPanelRows;
+  const bool finish = job.finish.y != nullptr;
+  alignas(64) float sums[kMostRows * 2 * kPanelRows];  // on their way through L1
+  args.y_stride = finish ? 2 * kPanelRows : job.outputs;
+  float* y = finish ? sums : job.y + row * job.outputs + first;
   for (int64_t i = 0; i < count; ++i) {
-    const int64_t first = (p + i) * kPanelRows;
     args.panels[static_cast<size_t>(i)] = {
         .w = tiles[p + i],
-        .y = job.y + row * job.outputs + first,
-        .columns = static_cast<int>(std::min<int64_t>(kPanelRows, job.outputs - first)),
+        .y = y + i * kPanelRows,
+        .columns = static_cast<int>(std::min<int64_t>(kPanelRows, job.outputs - first - i * kPanelRows)),
     };
   }
   (count == 2 ? job.pair_kernels : job.kernels)[rows - 1](args);
+  if (!finish) return;
+  SumsToFinish part = job.finish;
+  part.sums = sums;
+  part.stride = 2 * kPanelRows;
+  part.rows = rows;
+  part.columns = std::min(count * kPanelRows, job.outputs - first);
+  if (part.bias != nullptr) part.bias += first;
+  part.y += (row * part.y_stride + first) * Info(part.dtype).block_bytes;
+  FinishSums(part);
 }
 
 // What one panel of gate and one of up give for a group of rows, side by side with others in rows of `stride` values.

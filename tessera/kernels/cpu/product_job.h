@@ -5,6 +5,7 @@
 #include <functional>
 #include <span>
 
+#include "tessera/kernels/cpu/product_finish.h"
 #include "tessera/kernels/cpu/product_kernels.h"
 
 namespace tessera::kernels {
@@ -33,6 +34,10 @@ struct ProductJob {
   // Where panel p is stored: at stored + p · stored_panel_bytes; null where it lies otherwise.
   const std::byte* stored = nullptr;
   int64_t stored_panel_bytes = 0;
+
+  // Where and as what the finished sums go instead of `y`, if `finish.y` is not null: rows and columns are filled in, a
+  // bias is that of the first output. Needs a chunk that is all of K.
+  SumsToFinish finish;
 
   // Not null: y = silu(x wᵀ) ∘ (x upᵀ), where `up` is a job of the same x and as many outputs; its own y is not used.
   // Needs a chunk that is all of K.

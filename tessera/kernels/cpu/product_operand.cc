@@ -16,6 +16,8 @@ ProductKind KindOf(DType a, const Tensor& b, ProductPrecision precision) {
 
 // Units of K that are worked on at a time: a panel's tile of so many must leave room in the L2 cache for a few more.
 constexpr int64_t kFloatChunk = 1024, kPairChunk = 2048, kRecordChunk = 128;
+// Where sums must be finished, and so never leave the caches, all of so large a K is one chunk.
+constexpr int64_t kMostFinishedPairs = 4480, kMostFinishedRecords = 560;
 
 int64_t PanelsOffset(const Tensor& b, int64_t panel) { return panel * PanelBytes(b.dtype(), b.dim(1)); }
 
@@ -62,7 +64,8 @@ void AddFloatWeight(const Tensor& b, ProductJob& job) {
 }
 
 void AddBf16Weight(const Tensor& b, ProductJob& job) {
-  job.chunk = std::min(job.units, kPairChunk);
+  const bool whole = job.finish.y != nullptr && job.units <= kMostFinishedPairs;
+  job.chunk = whole ? job.units : std::min(job.units, kPairChunk);
   job.w_unit_bytes = 4 * kPanelRows;  // counted for packed panels too: as many as fit the L2 cache are used at a time
   job.kernels = LiveBf16Kernels()->multiply.data();
   job.pair_kernels = LiveBf16Kernels()->multiply_pair.data();
@@ -79,7 +82,8 @@ void AddIntegerWeight(const Tensor& b, ProductJob& job) {
   const IntegerFormatKernels& kernels = LiveIntegerKernels().formats[static_cast<size_t>(b.dtype())];
   const bool direct = b.packed() && job.rows <= kMostDirectRows && job.rows <= job.max_rows &&
                       kernels.multiply_packed[static_cast<size_t>(job.rows - 1)] != nullptr;
-  job.chunk = direct ? job.units : std::min(job.units, kRecordChunk);
+  const bool whole = direct || (job.finish.y != nullptr && job.units <= kMostFinishedRecords);
+  job.chunk = whole ? job.units : std::min(job.units, kRecordChunk);
   job.w_unit_bytes = direct ? 0 : TileRecordBytes(format);
   job.kernels = direct ? kernels.multiply_packed.data() : kernels.multiply_tile.data();
   if (job.max_rows == LiveIntegerKernels().pair_rows) job.pair_kernels = kernels.multiply_tile_pair.data();
@@ -144,6 +148,7 @@ void AddWeight(const Tensor& b, const ProductOperand& operand, ProductJob& job) 
   if (operand.kind == ProductKind::kFloat) AddFloatWeight(b, job);
   if (operand.kind == ProductKind::kBf16) AddBf16Weight(b, job);
   if (operand.kind == ProductKind::kInteger) AddIntegerWeight(b, job);
+  if (job.chunk != job.units) job.finish = {};
 }
 
 }  // namespace tessera::kernels

@@ -33,7 +33,7 @@ ProductOperand OperandFor(int64_t rows, DType x, const Tensor& weight, ProductPr
 void Arrange(const Tensor& x, const RowChoice& chosen, const ProductOperand& operand, std::byte* out);
 
 // Fills in what the job needs to know of x (operand.data included) and the weight, which must outlive it. The job's
-// number of rows is there already.
+// number of rows is there already, and so is `finish`, which goes where the weight has too large a K for it.
 void AddWeight(const Tensor& weight, const ProductOperand& operand, ProductJob& job);
 
 }  // namespace tessera::kernels

@@ -1,0 +1,26 @@
+#pragma once
+// What becomes of a product's sums: y = round(sums + bias).
+
+#include <cstddef>
+#include <cstdint>
+
+#include "tessera/core/dtype.h"
+
+namespace tessera::kernels {
+
+// A rectangle of sums on their way to y.
+struct SumsToFinish {
+  const float* sums = nullptr;
+  int64_t stride = 0;  // from row to row, in values
+  int64_t rows = 0, columns = 0;
+  const float* bias = nullptr;  // [columns]; null: none
+  DType dtype = DType::kF32;    // of y: f32, bf16 or f16
+  std::byte* y = nullptr;
+  int64_t y_stride = 0;  // from row to row, in values
+};
+
+// One addition and one rounding for each value: it adds nothing to what an inner loop moves, where an operator of its
+// own would read and write all of y.
+void FinishSums(const SumsToFinish& finish);
+
+}  // namespace tessera::kernels
