@@ -1,16 +1,21 @@
 // How fast a model's vision tower encodes a picture:
 //
-//   vision_bench MODEL [WIDTH HEIGHT] [RUNS]
+//   vision_bench MODEL [WIDTH HEIGHT] [RUNS] [OTHER]
 //
 // MODEL is a directory or a GGUF file (random_model makes one of any size). The picture is noise of that size; 1280 x
-// 720 unless said otherwise. Weights and activations are bf16. Prints the time to prepare the picture and to encode it,
-// the median of the runs, and the arithmetic a second; GFLOP count products of matrices and of attention alone.
+// 720 unless said otherwise. Activations are bf16, and so are weights that the file has in a plain dtype; block formats
+// stay what they are. Prints the time to prepare the picture and to encode it, the median of the runs, and the
+// arithmetic a second (0 RUNS: only the former); GFLOP count products of matrices and of attention alone. With OTHER,
+// the same model in other weights, also how far the two are apart: |y - y'| / |y'| over all values of the tokens.
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdlib>
+#include <memory>
+#include <optional>
 #include <vector>
 
 #include "bench/report_errors.h"
@@ -68,22 +73,46 @@ double Flop(const weights::Checkpoint& checkpoint, const image::PatchGrid& grid)
   return flop + 4 * P * width * (full * P + (depth - full) * side * side);
 }
 
+std::unique_ptr<models::LanguageModel> Load(const weights::Checkpoint& checkpoint) {
+  const bool blocks = std::ranges::any_of(checkpoint.tensors(),
+                                          [](const weights::TensorInfo& info) { return IsQuantized(info.dtype); });
+  const std::optional<DType> weights = blocks ? std::nullopt : std::optional(DType::kBF16);
+  return models::LoadModel(checkpoint, {.weights = weights, .activations = DType::kBF16, .pack = true});
+}
+
+double Distance(const Tensor& y, const Tensor& other) {
+  const Tensor a = y.To(DType::kF32), b = other.To(DType::kF32);
+  double apart = 0, size = 0;
+  for (size_t i = 0; i < a.data<float>().size(); ++i) {
+    apart += std::pow(a.data<float>()[i] - b.data<float>()[i], 2);
+    size += std::pow(b.data<float>()[i], 2);
+  }
+  return std::sqrt(apart / size);
+}
+
 void Run(int argc, char** argv) {
-  Require(argc >= 2, "vision_bench MODEL [WIDTH HEIGHT] [RUNS]");
+  Require(argc >= 2, "vision_bench MODEL [WIDTH HEIGHT] [RUNS] [OTHER]");
   const auto number = [&](int i, int64_t otherwise) { return argc > i ? std::atoll(argv[i]) : otherwise; };
   const int64_t width = number(2, 1280), height = number(3, 720);
   const int runs = static_cast<int>(number(4, 3));
   const auto checkpoint = weights::Checkpoint::Open(weights::Locate(argv[1]));
-  const auto model =
-      models::LoadModel(checkpoint, {.weights = DType::kBF16, .activations = DType::kBF16, .pack = true});
+  const auto model = Load(checkpoint);
   Require(model->vision() != nullptr, "{}: the model sees no pictures", argv[1]);
   const Tensor picture = Noise(height, width);
   models::VisionInput input = model->vision()->Prepare(picture);
   const double prepare = MedianSeconds(std::max(runs, 3), [&] { input = model->vision()->Prepare(picture); });
-  const double encode = MedianSeconds(runs, [&] { model->vision()->Encode(std::span(&input, 1)); });
+  if (runs == 0) {
+    fmt::print("{} x {}: {} patches; prepare {:.1f} ms\n", width, height, input.grid.patches(), prepare * 1e3);
+    return;
+  }
+  Tensor tokens;
+  const double encode = MedianSeconds(runs, [&] { tokens = model->vision()->Encode(std::span(&input, 1)); });
   const double flop = Flop(checkpoint, input.grid);
   fmt::print("{} x {}: {} patches, {} tokens; prepare {:.1f} ms, encode {:.2f} s, {:.0f} GFLOP/s\n", width, height,
              input.grid.patches(), model->vision()->Tokens(input.grid), prepare * 1e3, encode, flop / encode * 1e-9);
+  if (argc <= 5) return;
+  const auto other = Load(weights::Checkpoint::Open(weights::Locate(argv[5])));
+  fmt::print("apart from {}: {:.2e}\n", argv[5], Distance(tokens, other->vision()->Encode(std::span(&input, 1))));
 }
 
 }  // namespace
