@@ -299,6 +299,8 @@ void MergeSegment(const AttentionWork& work, const RowBlock& block, const KeyRan
 void FinishRows(const AttentionWork& work, const RowBlock& block, const KeyRange* ranges, const PartialRows& total,
                 const AttentionResult& result) {
   Tensor o = result.o, lse = result.lse;
+  std::byte* out = o.mutable_raw();
+  float* logs = lse.mutable_data<float>().data();
   const size_t width = work.value_width();
   for (size_t r = 0; r < block.rows(); ++r) {
     const size_t place = work.Place(block, r);
@@ -306,7 +308,7 @@ void FinishRows(const AttentionWork& work, const RowBlock& block, const KeyRange
     float m = total.m[r], l = total.l[r], factor = 1;
     if (ranges[r].begin >= ranges[r].end) {
       Clear(row, width);
-      lse.mutable_data<float>()[place] = kInfinity;
+      logs[place] = kInfinity;
     } else {
       if (!work.sinks.empty()) {
         const float sink = work.sinks[static_cast<size_t>(work.Head(block, r))] * kLog2E;
@@ -317,10 +319,9 @@ void FinishRows(const AttentionWork& work, const RowBlock& block, const KeyRange
       }
       ScaleRow(factor / l, row, width);
       for (size_t d = 0; d < width; ++d) row[d] += 0.0f;  // -0 becomes 0: hidden keys may have added one or the other
-      lse.mutable_data<float>()[place] = m * kLn2 + std::log(l);
+      logs[place] = m * kLn2 + std::log(l);
     }
-    StoreRow(row, o.dtype(), o.mutable_raw() + BytesFor(o.dtype(), static_cast<int64_t>(place * work.value_dim)),
-             work.value_dim);
+    StoreRow(row, o.dtype(), out + BytesFor(o.dtype(), static_cast<int64_t>(place * work.value_dim)), work.value_dim);
   }
 }
 
