@@ -70,18 +70,29 @@ void Prompt(int64_t tokens, int64_t heads, int64_t dim, DType dtype, int repeat)
   Report(dim, dtype, "forward + backward", 3.5 * work, both);
 }
 
-// One new token against `tokens` stored ones: the speed at which the pages are read.
-void Step(int64_t tokens, int64_t heads, int64_t kv_heads, int64_t dim, DType dtype, int repeat) {
-  kernels::KvPages pages{{dtype, kv_heads, dim, dim}, nullptr, (tokens + 63) / 64};
+struct PagedHeads {
+  int64_t queries, heads;
+  kernels::KvPageFormat format;
+};
+
+// New tokens against `tokens` stored ones: the speed at which the pages are read, and that of the products.
+void Paged(int64_t tokens, const PagedHeads& h, int repeat) {
+  kernels::KvPages pages{h.format, nullptr, (tokens + 63) / 64};
   const int64_t bytes = pages.page_count * pages.format.page_bytes();
   Tensor memory = Tensor::Zeros({bytes}, DType::kU8);
   pages.base = memory.mutable_raw();
-  ops::AttentionPattern pattern{.sequences = {{1, tokens, {}, {}}}};
+  ops::AttentionPattern pattern{.sequences = {{h.queries, tokens, {}, {}}}};
   for (int32_t p = 0; p < pages.page_count; ++p) pattern.sequences[0].pages.push_back(p);
-  const Tensor q = Normal({1, heads, dim}, DType::kF32);
-  const double time = BestTime(4 * repeat, [&] { ops::AttendPaged(q, pages, pattern); }).wall;
-  fmt::print("step over {} tokens, {} of {} heads of {}, pages of {:5} {:9.3f} ms {:8.1f} GB/s\n", tokens, heads,
-             kv_heads, dim, Name(dtype), time * 1e3, static_cast<double>(bytes) / time / 1e9);
+  const Tensor q = Normal({h.queries, h.heads, h.format.key_dim}, DType::kF32);
+  const Time time = BestTime(4 * repeat, [&] { ops::AttendPaged(q, pages, pattern); });
+  const double seen =
+      static_cast<double>(h.queries) * (static_cast<double>(tokens) - static_cast<double>(h.queries) / 2);
+  const double work = 2 * static_cast<double>(h.heads * (h.format.key_dim + h.format.value_dim)) * seen;
+  fmt::print(
+      "{} over {} tokens, {} of {} heads of {}{}, pages of {:5} {:9.3f} ms {:7.1f} GB/s, a processor {:7.1f} GFLOP/s\n",
+      h.queries, tokens, h.format.kv_heads, h.heads, h.format.key_dim,
+      h.format.values_in_keys ? " with their values" : "", Name(h.format.dtype), time.wall * 1e3,
+      static_cast<double>(bytes) / time.wall / 1e9, work / time.processor / 1e9);
   std::fflush(stdout);
 }
 
@@ -103,6 +114,12 @@ int main(int argc, char** argv) {
     for (const DType dtype : {DType::kF32, DType::kBF16}) Prompt(tokens, heads, dim, dtype, repeat);
   }
   for (const DType dtype : {DType::kF32, DType::kBF16, DType::kF16, DType::kQ8_0})
-    Step(4 * tokens, 32, 8, 128, dtype, repeat);
+    Paged(4 * tokens, {1, 32, {dtype, 8, 128, 128}}, repeat);
+  // Latent attention's one head of latents, which are keys and values, as Moonlight has it; stored once, and twice.
+  for (const DType dtype : {DType::kF32, DType::kBF16, DType::kF16, DType::kQ8_0}) {
+    for (const int64_t queries : {1, 512}) {
+      for (const bool once : {true, false}) Paged(2 * tokens, {queries, 16, {dtype, 1, 576, 512, once}}, repeat);
+    }
+  }
   return 0;
 }

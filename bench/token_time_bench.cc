@@ -54,7 +54,7 @@ class Parts {
         summary_(loaded.model->summary()),
         kv_(summary_.kv.front()),
         pages_((positions + kernels::kPageTokens - 1) / kernels::kPageTokens),
-        format_{dtype, kv_.kv_heads, kv_.key_dim, kv_.value_dim},
+        format_(kv_.Format(dtype)),
         slot_{positions - 1} {
     for (int64_t layer = 0; layer < summary_.layers(); ++layer)
       caches_.push_back(Tensor::Zeros({pages_ * format_.page_bytes()}, DType::kU8));

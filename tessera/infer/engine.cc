@@ -119,10 +119,7 @@ Engine::Engine(const models::LanguageModel& model, const EngineOptions& options)
           options_.cache_tokens, options_.context);
   if (!options_.cache_dtype) options_.cache_dtype = kernels::FastKvDType();
   std::vector<kernels::KvPageFormat> formats;
-  for (const models::KvShape& kv : summary.kv) {
-    formats.push_back(
-        {.dtype = *options_.cache_dtype, .kv_heads = kv.kv_heads, .key_dim = kv.key_dim, .value_dim = kv.value_dim});
-  }
+  for (const models::KvShape& kv : summary.kv) formats.push_back(kv.Format(*options_.cache_dtype));
   // One page more than asked, so that a tree of guesses at the very end of a context still has slots.
   cache_ = std::make_unique<PagedCache>(
       std::move(formats), PagedCache::Options{.pages = PagesFor(options_.cache_tokens) + PagesFor(kMaxTreeNodes)});

@@ -45,10 +45,8 @@ ModelCost CostOf(models::LanguageModel& model, DType cache_dtype) {
   }
   for (const kernels::PeakKind kind : {kernels::PeakKind::kBf16, kernels::PeakKind::kInt8})
     if (bytes_of_kind[static_cast<size_t>(kind)] > bytes_of_kind[static_cast<size_t>(cost.kind)]) cost.kind = kind;
-  for (const models::KvShape& kv : model.summary().kv) {
-    const kernels::KvPageFormat page{cache_dtype, kv.kv_heads, kv.key_dim, kv.value_dim};
-    cost.cache_bytes += page.page_bytes() / kernels::kPageTokens;
-  }
+  for (const models::KvShape& kv : model.summary().kv)
+    cost.cache_bytes += kv.Format(cache_dtype).page_bytes() / kernels::kPageTokens;
   return cost;
 }
 

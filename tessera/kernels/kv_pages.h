@@ -17,7 +17,8 @@ inline constexpr int64_t kPageTokens = 64;
 struct KvPageFormat {
   DType dtype = DType::kF32;  // f32, bf16, f16 or q8_0
   int64_t kv_heads = 0, key_dim = 0, value_dim = 0;
-  int64_t page_bytes() const;  // of keys and values together, a multiple of 64
+  bool values_in_keys = false;  // a token's value is the first value_dim numbers of its key, which alone is stored
+  int64_t page_bytes() const;   // of keys and values together, a multiple of 64
 };
 
 // The 16-bit type that attention reads fastest here: bf16 where the processor multiplies pairs of bf16, else f16.
@@ -31,7 +32,8 @@ struct KvPages {
 };
 
 // Writes row t of k [T, G, key_dim] and v [T, G, value_dim] (f32, bf16 or f16) to slot slots[t] = 64 · page + place.
-// Rounds to the format's dtype. Slots are distinct. Throws Error for a slot outside the pages.
+// Rounds to the format's dtype. Slots are distinct. Where the format has values in keys, v may be undefined and is not
+// read. Throws Error for a slot outside the pages.
 void StoreKv(const KvPages& pages, std::span<const int64_t> slots, const Tensor& k, const Tensor& v);
 
 // Copies the token at slot from[i] to slot to[i], in order, i = 0, 1, …

@@ -120,9 +120,12 @@ std::unique_ptr<LanguageModel> LoadDeepseek(const ModelSource& source, const nn:
                            std::vector<int64_t>(static_cast<size_t>(c.layers), 0), options);
   summary.experts = c.experts.experts;
   summary.chosen = c.experts.chosen;
-  // The cache keeps one head a layer: latent and rotary key, and the latent again as its value.
+  // The cache keeps one head a layer: latent and rotary key. The latent is also its value.
   for (KvShape& kv : summary.kv)
-    kv = {.kv_heads = 1, .key_dim = c.attention.cached_key_dim(), .value_dim = c.attention.latent};
+    kv = {.kv_heads = 1,
+          .key_dim = c.attention.cached_key_dim(),
+          .value_dim = c.attention.latent,
+          .values_in_keys = true};
   return std::make_unique<Decoder<DeepseekBlock, DeepseekConfig>>(std::move(summary), c, source, options);
 }
 

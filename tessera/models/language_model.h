@@ -23,7 +23,9 @@ namespace tessera::models {
 // What one layer keeps for each token.
 struct KvShape {
   int64_t kv_heads = 0, key_dim = 0, value_dim = 0;
-  int64_t window = 0;  // > 0: the layer sees only that many newest positions
+  int64_t window = 0;           // > 0: the layer sees only that many newest positions
+  bool values_in_keys = false;  // a value is the first value_dim numbers of its key, and is not kept again
+  kernels::KvPageFormat Format(DType dtype) const { return {dtype, kv_heads, key_dim, value_dim, values_in_keys}; }
 };
 
 struct ModelSummary {

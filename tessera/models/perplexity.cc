@@ -27,8 +27,7 @@ class WindowPages {
     if (!dtype) return;
     const int64_t pages = (tokens + kernels::kPageTokens - 1) / kernels::kPageTokens;
     for (const KvShape& kv : model.summary().kv) {
-      const kernels::KvPageFormat format{
-          .dtype = *dtype, .kv_heads = kv.kv_heads, .key_dim = kv.key_dim, .value_dim = kv.value_dim};
+      const kernels::KvPageFormat format = kv.Format(*dtype);
       memory_.push_back(Tensor::Zeros({CheckedMul(pages, format.page_bytes(), "perplexity: cache bytes")}, DType::kU8));
       layers_.push_back({.format = format, .base = memory_.back().mutable_raw(), .page_count = pages});
     }

@@ -1,6 +1,7 @@
 #pragma once
 // Multi-head latent attention (DeepSeek-V2 2024, section 2.1): keys and values of all heads are made from one short
-// latent c and one rotary key, and only these are kept in the cache, R + P numbers a token.
+// latent c and one rotary key, and only these are kept in the cache, R + P numbers a token: c is the beginning of the
+// one key and the one value of all heads.
 //
 //   q = W_q x, or W_qb RMSNorm(W_qa x)          [T, H, N + P]   N values without position, P with rotary position
 //   c, k_p = W_kva x;  c = RMSNorm(c)           [T, R], [T, P]
@@ -9,6 +10,8 @@
 //
 // Without a cache this is computed as it stands (the expanded form). With one, W_kb moves into q and W_vb behind the
 // softmax (the absorbed form): q_hᵀ W_kb,h c = (W_kb,hᵀ q_h)ᵀ c, so that every head attends to the latents themselves.
+// Over a cache this holds for prompts too, although chunks of more than 128 rows would be quicker expanded: the forms
+// round differently, and a row must not depend on how many others came with it (docs/kimi-vl.md has the times).
 // GGUF files may hold the two parts of W_kvb as that form wants them (k_b [H, R, N], v_b [H, V, R]); then it is the
 // only one.
 

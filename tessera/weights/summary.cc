@@ -55,9 +55,8 @@ Summary Summarize(const Checkpoint& checkpoint) {
     summary.head_dim = *summary.hidden / *summary.heads;
   summary.latent = Size(text, "kv_lora_rank", where);
   const char* what = "inspect: values in the cache";
-  if (summary.latent)  // key: latent and rotary part; value: the latent
-    summary.cached_values = CheckedAdd(CheckedMul(int64_t{2}, *summary.latent, what),
-                                       Size(text, "qk_rope_head_dim", where).value_or(0), what);
+  if (summary.latent)  // the latent, which is the value too, and the rotary part of the key
+    summary.cached_values = CheckedAdd(*summary.latent, Size(text, "qk_rope_head_dim", where).value_or(0), what);
   else if (summary.kv_heads && summary.head_dim)
     summary.cached_values = CheckedMul(int64_t{2}, CheckedMul(*summary.kv_heads, *summary.head_dim, what), what);
   const auto tied = config.find("tie_word_embeddings");

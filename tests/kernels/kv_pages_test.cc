@@ -80,6 +80,34 @@ TEST_P(KvPagesOfType, PagesAreMultiplesOf64Bytes) {
   for (int64_t dim : {1, 5, 33, 128}) EXPECT_EQ((KvPageFormat{GetParam(), 3, dim, dim + 1}.page_bytes() % 64), 0);
 }
 
+TEST_P(KvPagesOfType, ValuesInKeysAreTheirBeginningAndAreMovedWithThem) {
+  for (const auto& [key_dim, value_dim] : {std::pair{1, 1}, {33, 7}, {40, 32}, {576, 512}}) {
+    Memory memory({GetParam(), 2, key_dim, value_dim, true}, 2);
+    const std::vector<int64_t> slots{0, 63, 64};
+    const Tensor k = Waves({3, 2, key_dim}, 0);
+    StoreKv(memory.pages, slots, k, {});
+    MoveKv(memory.pages, slots, std::vector<int64_t>{5, 6, 127});
+    for (const auto& [slot, row] : {std::pair{0, 0}, {63, 1}, {64, 2}, {5, 0}, {6, 1}, {127, 2}}) {
+      const auto [key, value] = LoadKv(memory.pages, slot);
+      for (int64_t head = 0; head < 2; ++head) {
+        const float* stored = key.data<float>().data() + head * key_dim;
+        for (int64_t d = 0; d < key_dim; ++d) {
+          const int64_t place = (row * 2 + head) * key_dim + d;
+          ASSERT_NEAR(stored[d], k.data<float>()[static_cast<size_t>(place)], Tolerance(GetParam()));
+        }
+        for (int64_t d = 0; d < value_dim; ++d)
+          ASSERT_EQ(value.data<float>()[static_cast<size_t>(head * value_dim + d)], stored[d]);
+      }
+    }
+  }
+}
+
+// What Moonlight's cache promises: 576 numbers a token, in whatever type.
+TEST_P(KvPagesOfType, ValuesInKeysTakeNoBytes) {
+  const double number = GetParam() == DType::kF32 ? 4 : GetParam() == DType::kQ8_0 ? 34.0 / 32 : 2;
+  EXPECT_EQ((KvPageFormat{GetParam(), 1, 576, 512, true}.page_bytes()), 64 * 576 * number);
+}
+
 INSTANTIATE_TEST_SUITE_P(Types, KvPagesOfType, testing::Values(DType::kF32, DType::kBF16, DType::kF16, DType::kQ8_0),
                          [](const auto& type) { return std::string(Name(type.param)); });
 
@@ -93,6 +121,7 @@ TEST(KvPages, RefuseSlotsOutsideAndOtherShapes) {
   EXPECT_THROW(MoveKv(memory.pages, std::vector<int64_t>{0}, std::vector<int64_t>{128}), Error);
   EXPECT_THROW((KvPageFormat{DType::kQ4_0, 1, 32, 32}.page_bytes()), Error);
   EXPECT_THROW((KvPageFormat{DType::kF32, 0, 32, 32}.page_bytes()), Error);
+  EXPECT_THROW((KvPageFormat{DType::kF32, 1, 32, 33, true}.page_bytes()), Error);
 }
 
 }  // namespace

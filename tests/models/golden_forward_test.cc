@@ -53,8 +53,7 @@ struct CachedGreedy {
 
   explicit CachedGreedy(const LanguageModel& m) : model(m) {
     for (const KvShape& kv : model.summary().kv) {
-      const kernels::KvPageFormat format{
-          .dtype = DType::kF32, .kv_heads = kv.kv_heads, .key_dim = kv.key_dim, .value_dim = kv.value_dim};
+      const kernels::KvPageFormat format = kv.Format(DType::kF32);
       memory.push_back(Tensor::Zeros({format.page_bytes()}, DType::kU8));
       layers.push_back({.format = format, .base = memory.back().mutable_raw(), .page_count = 1});
     }

@@ -104,6 +104,12 @@ TEST(LoadModel, SummarySaysWhatInferenceNeeds) {
   EXPECT_EQ(sliding->summary().kv[1].window, 5);
 }
 
+TEST(LoadModel, LatentAttentionKeepsItsLatentOnce) {
+  const auto model = Golden("moonlight_moe_fp32").Load();
+  for (const KvShape& kv : model->summary().kv)
+    EXPECT_EQ(kv.Format(DType::kBF16).page_bytes(), kernels::kPageTokens * (24 + 8) * 2);  // latent and rotary key
+}
+
 TEST(LoadModel, FamiliesAreListed) {
   EXPECT_THAT(Families(), testing::IsSupersetOf({"llama", "qwen2", "qwen2_vl", "qwen2_5_vl"}));
 }

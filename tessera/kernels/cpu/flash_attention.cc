@@ -226,7 +226,9 @@ class ForwardBlock {
     tail_v_ = NewBuffer<T>(count * tile_numbers);
     for (size_t i = 0; i < count; ++i) {
       const typename KeyTiles<T>::View tile = tiles_.Load(tail_begin_ + static_cast<int64_t>(i));
-      std::memcpy(static_cast<void*>(tail_v_.get() + i * tile_numbers), tile.v.data, tile_numbers * sizeof(T));
+      const size_t step = work_.value_width() * kPerWord<T>;
+      for (size_t u = 0; u < tile.v.steps(); ++u)
+        std::memcpy(static_cast<void*>(tail_v_.get() + i * tile_numbers + u * step), tile.v.Step(u), step * sizeof(T));
       Mul<T>(Queries(), tile.kt, {tail_scores_.get() + i * kTile, block_.rows(), kTile, tail_keys_});
     }
     paths_.resize(block_.rows());

@@ -95,7 +95,9 @@ class KeyTiles {
         kv_head_(kv_head),
         kt_(NewBuffer<T>(work.key_width() * kTile)),
         v_(NewBuffer<T>(work.value_width() * kTile)),
-        rows_(NewBuffer<T>(work.pages ? 0 : kTile * std::max(work.key_width(), work.value_width()))) {
+        rows_(NewBuffer<T>(work.pages && !work.pages->format.values_in_keys
+                               ? 0
+                               : kTile * std::max(work.key_width(), work.value_width()))) {
     if (work.pages) layout_.emplace(work.pages->format);
     if (layout_ && layout_->dtype == DType::kQ8_0)
       scales_ = NewBuffer<float>(kTile * ((work.key_dim + 31) / 32 + (work.value_dim + 31) / 32));
@@ -122,7 +124,8 @@ class KeyTiles {
 
   // Whether WithStored may be called. (Pairs of bf16 become f32 only in a tile.)
   bool CanStayStored() const {
-    return layout_ && (layout_->dtype == DTypeOf<T> || layout_->dtype == DType::kF16 || layout_->dtype == DType::kQ8_0);
+    return layout_ && !layout_->rows &&
+           (layout_->dtype == DTypeOf<T> || layout_->dtype == DType::kF16 || layout_->dtype == DType::kQ8_0);
   }
   // body(kt, v) with the tile's keys and values as they lie in their page (stored_panels-inl.h), for a product of few
   // rows. They give the bits of Load's.
@@ -175,6 +178,7 @@ class KeyTiles {
 
   View LoadPage(int64_t t) {
     const KvLayout& layout = *layout_;
+    if (layout.rows) return LoadRows(t);
     const std::byte* block = Page(t);
     View view{Keys(), Values()};
     if (layout.dtype == DTypeOf<T>) {
@@ -184,6 +188,35 @@ class KeyTiles {
       if constexpr (kPerWord<T> == 1) Convert(t);
     }
     return view;
+  }
+
+  // A page whose values are the beginning of its keys. In f32 its rows are the panel of values as they are.
+  View LoadRows(int64_t t) {
+    const Tile<const T> rows = PageRows(t);
+    PackTransposed(rows, Keys());
+    if constexpr (kPerWord<T> == 1) {
+      return {Keys(), Panel<const T>{rows.data, kTile, work_.value_width(), rows.stride}};
+    } else {
+      Pack(Tile<const T>{rows.data, kTile, work_.value_width(), rows.stride}, Values());
+      return {Keys(), Values()};
+    }
+  }
+
+  // The rows [64, D'] of such a page: where they lie, or as f32.
+  Tile<const T> PageRows(int64_t t) {
+    const std::byte* block = Page(t);
+    const size_t width = work_.key_width(), depth = work_.key_dim;
+    if (layout_->dtype == DTypeOf<T>) return {reinterpret_cast<const T*>(block), kTile, width, width};
+    if constexpr (kPerWord<T> == 1) {
+      if (layout_->dtype == DType::kQ8_0) {
+        const size_t blocks = (depth + 31) / 32;
+        LoadRow(block + layout_->key_scales, DType::kF16, scales_.get(), kTile * blocks);
+        StorePanel(ByteValues{block, scales_.get(), kTile, width, blocks}, rows_.get());
+      } else {
+        LoadRow(block, layout_->dtype, rows_.get(), kTile * width);
+      }
+    }
+    return {rows_.get(), kTile, width, width};
   }
 
   // A page of another dtype, as f32.

@@ -64,6 +64,7 @@ void StoreToken(const Slot<T>& slot, std::span<const Value> key, std::span<const
     StoreBlocks(
         key, [&](int64_t d) -> Float16& { return slot.KeyScale(d); },
         [&](int64_t d) -> int8_t& { return slot.Key(d); });
+    if (value.empty()) return;
     StoreBlocks(
         value, [&](int64_t d) -> Float16& { return slot.ValueScale(d); },
         [&](int64_t d) -> int8_t& { return slot.Value(d); });
@@ -77,9 +78,12 @@ void StoreToken(const Slot<T>& slot, std::span<const Value> key, std::span<const
 template <typename T>
 void CopyToken(const KvLayout& layout, const Slot<T>& from, const Slot<T>& to) {
   for (int64_t d = 0; d < layout.key_dim; ++d) to.Key(d) = from.Key(d);
-  for (int64_t d = 0; d < layout.value_dim; ++d) to.Value(d) = from.Value(d);
   if constexpr (std::is_same_v<T, int8_t>) {
     for (int64_t d = 0; d < layout.key_dim; d += 32) to.KeyScale(d) = from.KeyScale(d);
+  }
+  if (layout.rows) return;
+  for (int64_t d = 0; d < layout.value_dim; ++d) to.Value(d) = from.Value(d);
+  if constexpr (std::is_same_v<T, int8_t>) {
     for (int64_t d = 0; d < layout.value_dim; d += 32) to.ValueScale(d) = from.ValueScale(d);
   }
 }
@@ -121,17 +125,26 @@ void CheckSlot(const KvPages& pages, int64_t slot) {
 
 KvLayout::KvLayout(const KvPageFormat& format)
     : dtype(format.dtype),
+      rows(format.values_in_keys),
       key_dim(format.key_dim),
       value_dim(format.value_dim),
-      value_stride(RoundUp(format.value_dim, 16)) {
+      value_stride(RoundUp(rows ? format.key_dim : format.value_dim, 16)) {
   Require(format.kv_heads > 0 && key_dim > 0 && value_dim > 0,
           "kv_pages: {} heads of {} and {} values: none may be below 1", format.kv_heads, key_dim, value_dim);
+  Require(!rows || value_dim <= key_dim, "kv_pages: values of {} numbers cannot be the beginning of keys of {}",
+          value_dim, key_dim);
   WithStoredType(dtype, [&](auto number) {
     const int64_t size = sizeof(number);
     const int64_t scale = dtype == DType::kQ8_0 ? 2 : 0;
-    const auto part = [](int64_t rows, int64_t row_bytes) {
-      return RoundUp(CheckedMul(rows, row_bytes, "kv_pages: the size of a page"), 64);
+    const auto part = [](int64_t count, int64_t row_bytes) {
+      return RoundUp(CheckedMul(count, row_bytes, "kv_pages: the size of a page"), 64);
     };
+    if (rows) {
+      values = 0;
+      key_scales = value_scales = part(kPageTokens, value_stride * size);
+      head_bytes = key_scales + part(kPageTokens, (key_dim + 31) / 32 * scale);
+      return;
+    }
     key_scales = part(RoundUp(key_dim, dtype == DType::kBF16 ? 2 : 1), kPageTokens * size);
     values = key_scales + part((key_dim + 31) / 32, kPageTokens * scale);
     value_scales = values + part(value_stride, kPageTokens * size);
@@ -149,15 +162,19 @@ void StoreKv(const KvPages& pages, std::span<const int64_t> slots, const Tensor&
   const int64_t rows = static_cast<int64_t>(slots.size()), heads = format.kv_heads;
   Require(k.shape() == Shape{rows, heads, format.key_dim}, "store_kv: k has shape {}, the {} slots and pages need {}",
           k.shape(), rows, Shape{rows, heads, format.key_dim});
-  Require(v.shape() == Shape{rows, heads, format.value_dim}, "store_kv: v has shape {}, the {} slots and pages need {}",
-          v.shape(), rows, Shape{rows, heads, format.value_dim});
+  Require(format.values_in_keys || v.shape() == Shape{rows, heads, format.value_dim},
+          "store_kv: v has shape {}, the {} slots and pages need {}", v.shape(), rows,
+          Shape{rows, heads, format.value_dim});
   for (int64_t slot : slots) CheckSlot(pages, slot);
   const KvLayout layout(format);
   WithStoredType(format.dtype, [&](auto number) {
     using Row = std::conditional_t<std::is_same_v<decltype(number), int8_t>, float, decltype(number)>;
-    const Tensor key = Cast(k.Contiguous(), DTypeOf<Row>), value = Cast(v.Contiguous(), DTypeOf<Row>);
-    const std::span<const Row> keys = key.data<Row>(), values = value.data<Row>();
-    const size_t key_dim = static_cast<size_t>(format.key_dim), value_dim = static_cast<size_t>(format.value_dim);
+    const Tensor key = Cast(k.Contiguous(), DTypeOf<Row>);
+    const Tensor value = format.values_in_keys ? Tensor() : Cast(v.Contiguous(), DTypeOf<Row>);
+    const std::span<const Row> keys = key.data<Row>();
+    const std::span<const Row> values = value ? value.data<Row>() : std::span<const Row>();
+    const size_t key_dim = static_cast<size_t>(format.key_dim);
+    const size_t value_dim = format.values_in_keys ? 0 : static_cast<size_t>(format.value_dim);
     // One head of as many tokens as a page holds: neighbours in a page, whose numbers share cache lines, stay together.
     const auto store = [&](int64_t piece) {
       const int64_t head = piece % heads, first = piece / heads * kPageTokens;
@@ -168,7 +185,7 @@ void StoreKv(const KvPages& pages, std::span<const int64_t> slots, const Tensor&
       }
     };
     const int64_t pieces = (rows + kPageTokens - 1) / kPageTokens * heads;
-    if (k.numel() + v.numel() < kSerialValues) {
+    if (std::ssize(keys) + std::ssize(values) < kSerialValues) {
       for (int64_t piece = 0; piece < pieces; ++piece) store(piece);
     } else {
       ParallelFor(pieces, store);
