@@ -95,7 +95,8 @@ void WriteGguf(const Json& whole, const fs::path& out, const RandomModelOptions&
     jobs.push_back({tensor, weights::TypeFor(recipe, description)});
   };
   std::vector<weights::VisionPiece> vision;
-  for (const ModelTensor& tensor : TensorsOf(whole)) {
+  for (ModelTensor& tensor : TensorsOf(whole)) {
+    if (tensor.name.starts_with("model.")) tensor.name = weights::NameToGguf(tensor.name);  // Chameleon's
     if (!IsNamedAsInCheckpoints(tensor)) add(tensor);
     if (!IsNamedAsInCheckpoints(tensor)) continue;
     for (const weights::VisionPiece& piece :

@@ -87,6 +87,14 @@ models::PaddedBatch BatchFor(const models::LanguageModel& model, const PassFlags
   }
   return WithContext(InputName(flags), [&] {
     if (tensors) batch.vision = models::SplitVision(v, *model.vision());
+    if (tensors && model.vision()->early_fusion()) {
+      Require(!Info(batch.input_ids.dtype()).is_float, "\"input_ids\" must be i64, they are {}",
+              Name(batch.input_ids.dtype()));
+      const Tensor ids = batch.input_ids.Contiguous().To(DType::kI64);
+      batch.input_ids = Tensor::From<int64_t>(
+          models::FillPlaceholders(ids.data<int64_t>(), batch.vision, *model.vision()), ids.shape());
+      batch.vision.clear();  // the ids say all
+    }
     if (!prompt) return batch;
     for (const Tensor& picture : input.pictures) batch.vision.push_back(model.vision()->Prepare(picture));
     for (const image::Video& video : input.videos)

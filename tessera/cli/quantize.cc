@@ -10,6 +10,7 @@
 #include "tessera/models/calibration.h"
 #include "tessera/models/load.h"
 #include "tessera/text/export_vocabulary.h"
+#include "tessera/text/model_chat_template.h"
 #include "tessera/text/tokenizer.h"
 #include "tessera/weights/locate.h"
 #include "tessera/weights/quantize_model.h"
@@ -52,8 +53,12 @@ void AddVocabulary(const weights::Checkpoint& checkpoint, weights::GgufWriter& w
     return;
   }
   text::WriteGgufVocabulary(text::ExportVocabulary(directory), VocabularyRows(checkpoint), writer);
-  if (const std::string chat = text::ChatTemplateOf(directory); !chat.empty())
-    writer.Set("tokenizer.chat_template", chat);
+  std::string chat = text::ChatTemplateOf(directory);
+  if (chat.empty()) {  // some families have one that is in no file
+    const auto templates = text::ModelChatTemplates::Load(directory);
+    if (!templates.names().empty()) chat = templates.Source();
+  }
+  if (!chat.empty()) writer.Set("tokenizer.chat_template", chat);
 }
 
 // "34 f32, 12 q6_k, 168 q4_k"
@@ -97,8 +102,8 @@ void AddQuantize(CLI::App& program, const Globals& globals) {
   command->footer(
       "Example: tessera quantize models/SmolLM2-135M SmolLM2-135M.q4_k_m.gguf --type q4_k_m\n"
       "q4_k_m and q5_k_m mix: the tensors that matter most get more bits. Norms stay f32; rows that are not whole\n"
-      "blocks get the nearest format that fits. A vision part goes into the same file, in q8_0. OUT appears whole or\n"
-      "not at all. Prints OUT.");
+      "blocks get the nearest format that fits. A vision part goes into the same file, in q8_0; Chameleon's image\n"
+      "tokenizer as it is. OUT appears whole or not at all. Prints OUT.");
   auto options = std::make_shared<Options>();
   command
       ->add_option("IN", options->in,

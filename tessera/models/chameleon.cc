@@ -159,14 +159,15 @@ class Chameleon : public Decoder<ChameleonBlock, ChameleonConfig>,
  public:
   Chameleon(ModelSummary summary, const ChameleonConfig& c, const ModelSource& source, const nn::LoadOptions& options)
       : Decoder(std::move(summary), c, source, options), ChameleonProcessor(PictureConfig(source)) {
-    auto released = VqGanFiles::Find(source.folder / "tokenizer");
     const VqGanConfig& vq = config().vq;
-    Require(!released || (released->config.codes == vq.codes && released->config.tokens() == vq.tokens()),
-            "tokenizer/vqgan.yaml: {} codes, {} a picture; the model's config says {} and {}",
-            released ? released->config.codes : 0, released ? released->config.tokens() : 0, vq.codes, vq.tokens());
     const auto stored = [&](const char* part) {
       return source.find(std::string(kVqPrefix) + part + ".conv_in.weight").defined();
     };
+    std::optional<VqGanFiles> released;
+    if (!stored("encoder") || !stored("decoder")) released = VqGanFiles::Find(source.folder / "tokenizer");
+    Require(!released || (released->config.codes == vq.codes && released->config.tokens() == vq.tokens()),
+            "tokenizer/vqgan.yaml: {} codes, {} a picture; the model's config says {} and {}",
+            released ? released->config.codes : 0, released ? released->config.tokens() : 0, vq.codes, vq.tokens());
     if (stored("encoder") || !released)
       encoder_.emplace(vq, source.find, kVqPrefix);
     else

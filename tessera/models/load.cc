@@ -22,6 +22,7 @@ struct Family {
 };
 
 constexpr Family kFamilies[] = {
+    {"anole", LoadChameleon, ChameleonPictures},
     {"chameleon", LoadChameleon, ChameleonPictures},
     {"deepseek_v2", LoadDeepseek},
     {"deepseek_v3", LoadDeepseek},

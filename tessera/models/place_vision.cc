@@ -76,6 +76,30 @@ std::vector<int64_t> ExpandPlaceholders(std::span<const int64_t> ids, std::span<
   return expanded;
 }
 
+std::vector<int64_t> FillPlaceholders(std::span<const int64_t> ids, std::span<const VisionInput> inputs,
+                                      const VisionProcessor& processor) {
+  InputQueue queue(inputs, processor);
+  std::vector<int64_t> filled(ids.begin(), ids.end());
+  for (size_t t = 0; t < filled.size();) {
+    const int kind = queue.KindOf(filled[t]);
+    if (kind < 0) {
+      ++t;
+      continue;
+    }
+    const size_t input = queue.Take(kind);
+    const std::vector<int64_t> tokens = processor.Expansion(inputs[input]);  // its marks first and last
+    const size_t count = tokens.size() - 2;
+    size_t found = 0;
+    while (found < count && t + found < filled.size() && filled[t + found] == ids[t]) ++found;
+    Require(found == count, "vision: picture {} has {} tokens, but {} placeholders stand for it at {}", input, count,
+            found, t);
+    std::copy(tokens.begin() + 1, tokens.end() - 1, filled.begin() + static_cast<std::ptrdiff_t>(t));
+    t += count;
+  }
+  queue.RequireAllTaken();
+  return filled;
+}
+
 std::vector<std::vector<VisionPlace>> FindPlaces(std::span<const std::vector<int64_t>> sequences,
                                                  std::span<const VisionInput> inputs,
                                                  const VisionProcessor& processor) {

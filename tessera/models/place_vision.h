@@ -18,6 +18,12 @@ using ExpansionOf = std::function<std::vector<int64_t>(size_t input)>;
 std::vector<int64_t> ExpandPlaceholders(std::span<const int64_t> ids, std::span<const VisionInput> inputs,
                                         const VisionProcessor& processor, const ExpansionOf& expansion);
 
+// For families whose pictures are tokens of the vocabulary (early_fusion): `ids` with the run of placeholders that
+// stands between a picture's two marks, one for each of its tokens, replaced by these tokens. Throws Error for a run of
+// another length, and if there are more or fewer than inputs.
+std::vector<int64_t> FillPlaceholders(std::span<const int64_t> ids, std::span<const VisionInput> inputs,
+                                      const VisionProcessor& processor);
+
 // Where the inputs stand in sequences whose placeholders are expanded; one list a sequence, ascending. Images and
 // videos are taken in their order. Throws Error if placeholders and inputs do not match, saying which.
 std::vector<std::vector<VisionPlace>> FindPlaces(std::span<const std::vector<int64_t>> sequences,

@@ -24,6 +24,26 @@ std::vector<image::PatchGrid> Grids(const Tensor& tensor, std::string_view name)
   return grids;
 }
 
+// Whole pictures [N, 3, S, S], colour by colour, for families whose pictures are tokens: each becomes the pixels of its
+// rows, as Prepare gives them.
+void SplitWhole(const Tensor& pictures, const VisionProcessor& processor, std::vector<VisionInput>& inputs) {
+  Require(pictures.rank() == 4 && pictures.dim(0) > 0 && pictures.dim(1) == 3 && pictures.dim(2) == pictures.dim(3) &&
+              Info(pictures.dtype()).is_float,
+          "input: \"pixel_values\" must be f32 [pictures, 3, S, S], it is {} {}", Name(pictures.dtype()),
+          pictures.shape());
+  const int64_t count = pictures.dim(0), S = pictures.dim(2), width = processor.patch_width();
+  int64_t side = 1;  // of the grid; its rows are of the width that the processor says
+  while (side < S && CheckedMul(side * side, width, "pixel_values") < 3 * S * S) ++side;
+  const image::PatchGrid grid{1, side, side};
+  Require(side * side * width == 3 * S * S, "input: \"pixel_values\" {} has pictures of another size than the model's",
+          pictures.shape());
+  // Its own check.
+  WithContext("input: \"pixel_values\"", [&] { return processor.Tokens(grid); });
+  const Tensor last = pictures.To(DType::kF32).Transpose(1, 2).Transpose(2, 3).Contiguous();  // [N, S, S, 3]
+  for (int64_t n = 0; n < count; ++n)
+    inputs.push_back({.patches = last.Slice(0, n, n + 1).Reshape({side * side, width}), .grid = grid});
+}
+
 void Split(const Tensor& patches, const Tensor& grids, const Names& names, VisionKind kind,
            const VisionProcessor& processor, std::vector<VisionInput>& inputs) {
   Require(patches.defined() == grids.defined(), "input: \"{}\" and \"{}\" belong together; one is missing",
@@ -52,6 +72,11 @@ void Split(const Tensor& patches, const Tensor& grids, const Names& names, Visio
 
 std::vector<VisionInput> SplitVision(const VisionTensors& t, const VisionProcessor& processor) {
   std::vector<VisionInput> inputs;
+  if (processor.early_fusion() && t.pixel_values && !t.image_grid_thw) {
+    Require(!t.pixel_values_videos && !t.video_grid_thw, "input: the model takes no videos");
+    SplitWhole(t.pixel_values, processor, inputs);
+    return inputs;
+  }
   Split(t.pixel_values, t.image_grid_thw, {"pixel_values", "image_grid_thw"}, VisionKind::kImage, processor, inputs);
   const size_t images = inputs.size();
   Split(t.pixel_values_videos, t.video_grid_thw, {"pixel_values_videos", "video_grid_thw"}, VisionKind::kVideo,

@@ -8,7 +8,8 @@
 namespace tessera::models {
 
 struct VisionTensors {
-  Tensor pixel_values;    // f32 [P, K]: the patches of all pictures, end to end; or [P, 3, p, p], as Kimi-VL has them
+  Tensor pixel_values;    // f32 [P, K]: the patches of all pictures, end to end; or [P, 3, p, p], as Kimi-VL has them;
+                          // or [N, 3, S, S] without a grid: whole pictures, as Chameleon has them
   Tensor image_grid_thw;  // i64 or i32 [N, 3], or [N, 2]: height and width alone
   Tensor pixel_values_videos;  // the same for videos
   Tensor video_grid_thw;       // [M, 3]

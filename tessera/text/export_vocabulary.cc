@@ -48,6 +48,8 @@ Splits SplitsOf(const SortedJson& rest) {
     const std::string type = StringOr(stage, "type", "");
     if (type == "Digits" && BoolOr(stage, "individual_digits", false)) {
       splits.patterns.emplace_back(R"(\p{N})");
+    } else if (type == "Punctuation" && StringOr(stage, "behavior", "Isolated") == "Isolated") {
+      splits.patterns.emplace_back(FindGgufPreTokenizer("chameleon").patterns.at(4));
     } else if (type == "Split" && StringOr(stage, "behavior", "") == "Isolated") {
       splits.patterns.push_back(StringOr(Member(stage, "pattern"), "Regex", ""));
     } else if (type == "ByteLevel") {

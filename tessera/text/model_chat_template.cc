@@ -77,7 +77,8 @@ void ModelChatTemplates::LoadDirectory(const std::filesystem::path& directory) {
 
 // Chameleon's files have no template: its code ends every turn with one token, and pictures stand where they are named.
 void ModelChatTemplates::AddOfFamily(const Json& config) {
-  if (config.value("model_type", Json()) != "chameleon") return;
+  const Json type = config.value("model_type", Json());
+  if (type != "chameleon" && type != "anole") return;
   Add(std::string(kDefault),
       "{{ bos_token }}{% for message in messages %}"
       "{% if message.content is string %}{{ message.content }}{% else %}"

@@ -150,7 +150,8 @@ void OpenGguf(const fs::path& path, const fs::path& vision_file, State& state) {
   for (const char* key : {"bos_token_id", "eos_token_id", "pad_token_id"})
     if (state.config.contains(key)) state.generation_config[key] = state.config[key];
   const std::string type = state.config["model_type"];
-  const bool translate = type == "llama" || type == "qwen2" || type == "deepseek_v2" || type == "deepseek_v3";
+  const bool translate =
+      type == "llama" || type == "qwen2" || type == "deepseek_v2" || type == "deepseek_v3" || type == "chameleon";
   OpenVision(path, vision_file, state);
   const std::string family = state.config["model_type"];
   const std::string prefix(state.vision.empty() ? "" : LanguagePrefix(family));

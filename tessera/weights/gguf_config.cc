@@ -6,6 +6,7 @@
 #include "tessera/core/checked.h"
 #include "tessera/core/error.h"
 #include "tessera/core/json_text.h"
+#include "tessera/weights/chameleon_gguf.h"
 #include "tessera/weights/deepseek2_config.h"
 
 namespace tessera::weights {
@@ -105,11 +106,12 @@ std::vector<std::string> WriteConfig(const Json& config, GgufWriter& writer) {
   const bool sees = model_type == "qwen2_vl" || model_type == "qwen2_5_vl" || model_type == "qwen2_vl_text" ||
                     model_type == "qwen2_5_vl_text";
   const bool latent = model_type == "deepseek_v2" || model_type == "deepseek_v3";
-  Require(model_type == "llama" || model_type == "qwen2" || sees || latent,
+  const bool chameleon = IsChameleon(config);
+  Require(model_type == "llama" || model_type == "qwen2" || sees || latent || chameleon,
           "config: models of type \"{}\" cannot be written as GGUF; llama, qwen2, qwen2_vl, qwen2_5_vl, deepseek_v2, "
-          "deepseek_v3 and kimi_vl can",
+          "deepseek_v3, kimi_vl, chameleon and anole can",
           model_type);
-  const std::string architecture = sees ? "qwen2vl" : model_type;
+  const std::string architecture = sees ? "qwen2vl" : chameleon ? "chameleon" : model_type;
   const Json* activation = Find(config, "hidden_act");
   Require(activation == nullptr || *activation == "silu", "config: GGUF has no place for the activation {}",
           activation == nullptr ? "" : JsonText(*activation));
@@ -122,7 +124,10 @@ std::vector<std::string> WriteConfig(const Json& config, GgufWriter& writer) {
   std::vector<std::string> notes;
   writer.Set("general.architecture", architecture);
   writer.Set(prefix + "block_count", Size(config, "num_hidden_layers"));
-  writer.Set(prefix + "context_length", SizeOr(config, "max_position_embeddings", llama ? 2048 : 32768));
+  writer.Set(prefix + "context_length", SizeOr(config, "max_position_embeddings",
+                                               llama       ? 2048
+                                               : chameleon ? 4096
+                                                           : 32768));
   writer.Set(prefix + "embedding_length", Size(config, "hidden_size"));
   writer.Set(prefix + "feed_forward_length", Size(config, "intermediate_size"));
   const uint32_t heads = Size(config, "num_attention_heads"), head_size = static_cast<uint32_t>(HeadSize(config));
@@ -137,6 +142,7 @@ std::vector<std::string> WriteConfig(const Json& config, GgufWriter& writer) {
   writer.Set(prefix + "attention.layer_norm_rms_epsilon", NumberOr(config, "rms_norm_eps", 1e-6));
   if (Find(config, "vocab_size") != nullptr) writer.Set(prefix + "vocab_size", Size(config, "vocab_size"));
   if (sees) writer.Set(prefix + "rope.dimension_sections", Sections(RopeParameters(config)));
+  if (chameleon) WriteChameleonKeys(config, writer);
   WriteRopeScaling(config, prefix, writer, notes);
   if (const Json* sliding = Find(config, "use_sliding_window"); sliding != nullptr && *sliding == true)
     notes.push_back("GGUF has no sliding window for this architecture: every layer will attend to the whole context");

@@ -15,8 +15,8 @@ namespace tessera::weights {
 // Returns notes for the person: what GGUF cannot say and what follows from it.
 // For models that see pictures this is the language model's part; `config` is its own (TextConfig), of model_type
 // qwen2_vl, qwen2_5_vl or, for Kimi-VL, deepseek_v3.
-// Throws Error for other types than those, llama, qwen2 and deepseek_v2, for a missing size, for an activation other
-// than SiLU, and for rope scaling that GGUF cannot express.
+// Throws Error for other types than those, llama, qwen2, deepseek_v2, chameleon and anole, for a missing size, for an
+// activation other than SiLU, and for rope scaling that GGUF cannot express.
 std::vector<std::string> WriteConfig(const Json& config, GgufWriter& writer);
 
 // What a config says of the language model: "text_config" or, without one, all of it. A model_type that is missing

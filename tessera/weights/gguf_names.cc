@@ -6,13 +6,17 @@
 #include <cmath>
 #include <set>
 
+#include "tessera/weights/chameleon_gguf.h"
+
 namespace tessera::weights {
 namespace {
 
 using Pair = std::pair<std::string_view, std::string_view>;
 
-constexpr Pair kModel[] = {
-    {"token_embd.", "model.embed_tokens."}, {"output_norm.", "model.norm."}, {"output.", "lm_head."}};
+constexpr Pair kModel[] = {{"token_embd.", "model.embed_tokens."},
+                           {"output_norm.", "model.norm."},
+                           {"output.", "lm_head."},
+                           {"vq.", "model.vqmodel."}};  // Chameleon's image tokenizer
 constexpr Pair kLayer[] = {{"attn_norm.", "input_layernorm."},
                            {"attn_q.", "self_attn.q_proj."},
                            {"attn_k.", "self_attn.k_proj."},
@@ -219,7 +223,8 @@ Json ConfigFromGguf(const GgufFile& file) {
   config["mlp_bias"] = file.Has("blk.0.ffn_down.bias");
   config["rope_parameters"] = RopeParameters(file, writer);
   if (architecture == "deepseek2") AddDeepseekKeys(file, writer, config);
-  config["tessera_rope_layout"] = architecture == "llama" ? "pairs" : "halves";
+  if (architecture == "chameleon") AddChameleonKeys(file, config);
+  config["tessera_rope_layout"] = architecture == "llama" || architecture == "chameleon" ? "pairs" : "halves";
   writer.Token("bos_token_id", "bos_token_id");
   writer.Token("eos_token_id", "eos_token_id");
   writer.Token("padding_token_id", "pad_token_id");

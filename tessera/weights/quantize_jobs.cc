@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "tessera/ops/view.h"
+#include "tessera/weights/chameleon_gguf.h"
 #include "tessera/weights/export_vision.h"
 #include "tessera/weights/gguf_config.h"
 #include "tessera/weights/gguf_names.h"
@@ -17,10 +18,12 @@ bool HoldsWeights(DType dtype) { return Info(dtype).is_float || IsQuantized(dtyp
 
 // Heads whose rows GGUF wants in pairs; 0 for tensors that it takes as they are.
 int64_t HeadsToPermute(const Json& config, std::string_view gguf_name) {
-  if (config["model_type"] != "llama" || config.value("tessera_rope_layout", "halves") == "pairs") return 0;
+  const bool paired = config["model_type"] == "llama" || IsChameleon(config);
+  if (!paired || config.value("tessera_rope_layout", "halves") == "pairs") return 0;
   const auto heads = config["num_attention_heads"].get<int64_t>();
-  if (gguf_name.find(".attn_q.") != std::string_view::npos) return heads;
-  if (gguf_name.find(".attn_k.") == std::string_view::npos) return 0;
+  const auto is = [&](std::string_view part) { return gguf_name.find(part) != std::string_view::npos; };
+  if (is(".attn_q.") || is(".attn_q_norm.")) return heads;
+  if (!is(".attn_k.") && !is(".attn_k_norm.")) return 0;
   const auto kv_heads = config.find("num_key_value_heads");
   return kv_heads == config.end() || kv_heads->is_null() ? heads : kv_heads->get<int64_t>();
 }
@@ -38,7 +41,8 @@ class JobMaker {
       : checkpoint_(checkpoint),
         recipe_(recipe),
         config_(TextConfig(checkpoint.config())),
-        family_(FamilyOf(checkpoint)) {
+        family_(FamilyOf(checkpoint)),
+        chameleon_(IsChameleon(checkpoint.config())) {
     const auto tie = config_.find("tie_word_embeddings");
     bool head = false;
     for (const TensorInfo& info : checkpoint.tensors()) head |= WithoutLanguagePrefix(info.name) == "lm_head.weight";
@@ -53,8 +57,15 @@ class JobMaker {
                        .from = DType::kF32,
                        .to = DType::kF32});
     }
+    for (const PictureTensor& tensor : PictureTensorsOf())
+      jobs_.push_back({.name = tensor.name,
+                       .values = tensor.values,
+                       .shape = tensor.shape,
+                       .from = tensor.dtype,
+                       .to = tensor.dtype});
     for (const TensorInfo& info : checkpoint_.tensors()) {
       const std::string_view name = WithoutLanguagePrefix(info.name);
+      if (chameleon_ && IsPictureTensor(name)) continue;
       if (name.ends_with("rotary_emb.inv_freq") || (tied_ && name == "lm_head.weight")) continue;
       if (!AddVision(info) && !AddExperts(info, name) && !AddLatentHeads(info, name)) AddPlain(info, name);
     }
@@ -66,8 +77,12 @@ class JobMaker {
   const Recipe& recipe_;
   Json config_;  // of the language model
   std::string family_;
-  bool tied_ = false;
+  bool chameleon_, tied_ = false;
   std::vector<QuantizeJob> jobs_;
+
+  std::vector<PictureTensor> PictureTensorsOf() const {
+    return chameleon_ ? PictureTensors(checkpoint_) : std::vector<PictureTensor>();
+  }
 
   int64_t Size(const char* key) const {
     const auto value = config_.find(key);
@@ -153,6 +168,7 @@ class JobMaker {
 }  // namespace
 
 DType TargetOf(const Recipe& recipe, const RecipeTensor& tensor, DType from) {
+  if (tensor.name.starts_with("vq.")) return from;  // with rounded weights pictures become other codes
   return HoldsWeights(from) ? TypeFor(recipe, tensor) : from;
 }
 
@@ -174,6 +190,8 @@ std::string_view WithoutLanguagePrefix(std::string_view name) {
 }
 
 Tensor RowsInPairs(const Tensor& x, int64_t heads) {
+  if (x.rank() == 2 && x.dim(0) == heads && !IsQuantized(x.dtype()))  // a norm's values of each head
+    return RowsInPairs(x.Reshape({x.numel()}), heads).Reshape(x.shape());
   const int64_t rows = x.dim(0), size = rows / heads, row_bytes = x.bytes() / rows;
   Require(rows % heads == 0 && size % 2 == 0, "quantize: {} rows of q or k are not {} heads of an even size", rows,
           heads);

@@ -85,7 +85,8 @@ DType TypeFor(const Recipe& recipe, const RecipeTensor& tensor) {
                       tensor.name.find("_norm.") == std::string_view::npos;
   const bool router = tensor.name.find("ffn_gate_inp.") != std::string_view::npos;
   const bool patches = tensor.name == "v.patch_embd.weight" || tensor.name == "v.position_embd.weight";
-  if (!matrix || router || patches) return DType::kF32;
+  const bool picture_codes = tensor.name.starts_with("vq.");
+  if (!matrix || router || patches || picture_codes) return DType::kF32;
   DType dtype = recipe.dtype;
   const bool vision = tensor.name.starts_with("v.") || tensor.name.starts_with("mm.");
   if (IsQuantized(dtype) && vision) {

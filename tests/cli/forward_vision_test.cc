@@ -127,5 +127,32 @@ TEST(ForwardVisionErrors, SayWhatIsWrongAndWriteNothing) {
   refused({"forward", model}, 1, "give --input FILE or --prompt TEXT");
 }
 
+// As transformers' processor gives them: whole pictures, and a placeholder for each token of a picture.
+TEST(ForwardVision, ChameleonTakesWholePicturesAsTensors) {
+  const std::string model = Model("chameleon_7b_style_fp32");
+  const std::string in = Scratch("in.safetensors"), out = Scratch("out.safetensors");
+  const auto golden = SafetensorsFile::Open(model + "/golden.safetensors");
+  const Json config = ParseJson(ReadFile(model + "/config.json", 1 << 20), "config.json");
+  const Json map = config["vocabulary_map"];
+  Tensor open = golden.Get("p1.input_ids").Clone();
+  bool within = false;
+  for (int64_t& id : open.mutable_data<int64_t>()) {
+    if (id == map["<eoss>"].get<int64_t>()) within = false;
+    const bool begins = id == map["<racm3:break>"].get<int64_t>();
+    if (within) id = config["image_token_id"];
+    within = within || begins;
+  }
+  weights::WriteSafetensors(in, {{"input_ids", open}, {"pixel_values", golden.Get("image_a.vq_input")}});
+  const ProgramResult result = RunTessera({"forward", model, "-i", in, "-o", out});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const Tensor logits = SafetensorsFile::Open(out).Get("logits"), expected = golden.Get("p1.raw_logits");
+  const Tensor places = golden.Get("p1.logit_positions");
+  for (int64_t i = 0; i < places.numel(); ++i) {
+    const int64_t place = places.data<int64_t>()[static_cast<size_t>(i)];
+    EXPECT_LE(MaxDifference(logits.Slice(1, place, place + 1).Contiguous(), expected.Slice(1, i, i + 1).Contiguous()),
+              1e-3f);
+  }
+}
+
 }  // namespace
 }  // namespace tessera::cli

@@ -42,6 +42,23 @@ TEST(RunChameleon, DrawsAPictureIntoAFileAndTheSeedDecidesWhich) {
   EXPECT_TRUE(std::ranges::equal(a.data<uint8_t>(), b.data<uint8_t>()));
 }
 
+// The file is the model: its vocabulary, its turns, and the image tokenizer both ways.
+TEST(RunChameleon, OneGgufFileDrawsAndReadsAlone) {
+  const TemporaryFolder folder;
+  const std::string model = (folder / "one.gguf").string(), out = (folder / "a.png").string();
+  ASSERT_EQ(RunTessera({"quantize", kModel, model, "--type", "q8_0"}).exit_code, 0);
+  const Json drawn = Report({"run", model, "Draw a fox", "--out", out, "--seed", "3", "--json"});
+  EXPECT_EQ(drawn["pictures"][0]["ids"].size(), 1024u);
+  EXPECT_EQ(image::SizeOf(image::ReadImage(out), "picture"), (image::ImageSize{64, 64}));
+  const auto read = [](const std::string& from) {
+    return Report({"run", from, "What is it?", "--image", kPicture, "-n", "4", "--ignore-eos", "--json", "--logit-bias",
+                   "133=-inf"});
+  };
+  const Json own = read(model);
+  EXPECT_EQ(own["prompt_tokens"], read(kModel)["prompt_tokens"]);
+  EXPECT_EQ(own["images"][0]["tokens"], 1026);
+}
+
 TEST(RunChameleon, WordsAndPicturesGoToNumberedFiles) {
   const TemporaryFolder folder;
   const std::string out = (folder / "fox.png").string();
