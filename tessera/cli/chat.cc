@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 
@@ -16,6 +17,7 @@ namespace {
 
 constexpr char kHelp[] = R"(  /help            this list
   /image FILE      show a picture with the next message
+  /video FILE      show a video with the next message (needs ffmpeg; --fps sets the frames a second)
   /system TEXT     tell the model what it is; without TEXT, show or clear (/system -)
   /reset           forget the conversation, keep the system text
   /save FILE       write the conversation to FILE
@@ -41,6 +43,7 @@ class Conversation {
   explicit Conversation(RunSession& session) : session_(session) {
     system_ = session.options.system;
     for (const std::string& file : session.options.images) waiting_.push_back({file, session.See(file)});
+    for (const std::string& file : session.options.videos) waiting_.push_back({file, session.Watch(file)});
   }
 
   // Runs a line that begins with a slash; false to leave.
@@ -48,9 +51,10 @@ class Conversation {
   void Answer(const std::string& message);
 
  private:
-  struct Shown {
+  struct Shown {  // a picture, or a video
     std::string file;
     infer::EncodedPicture encoded;
+    bool moves() const { return encoded.kind == models::VisionKind::kVideo; }
   };
 
   infer::EncodedPicture Drawn(const infer::DrawnPicture& picture) const;
@@ -60,6 +64,7 @@ class Conversation {
   infer::SeeingPrompt Prompt() const;
   infer::SeeingPrompt FittingPrompt();
   void Image(const std::string& file);
+  void Video(const std::string& file);
   void System(const std::string& text);
   void Save(const std::string& file) const;
   void Load(const std::string& file);
@@ -67,8 +72,9 @@ class Conversation {
 
   RunSession& session_;
   std::string system_;
-  Json turns_ = Json::array();             // user and assistant messages in turn; "images" of a message names its files
-  std::vector<std::vector<Shown>> shown_;  // the pictures of each turn
+  Json turns_ =
+      Json::array();  // user and assistant messages in turn; "images" and "videos" of a message name its files
+  std::vector<std::vector<Shown>> shown_;  // the pictures and videos of each turn
   std::vector<Shown> waiting_;             // for the next message
   uint64_t turn_ = 0;
   infer::MixedAnswer last_;
@@ -90,7 +96,7 @@ void Note(const std::string& text) { fmt::print(stderr, "{}\n", Styled(Printable
 
 void Conversation::Push(const std::string& role, const std::string& text, std::vector<Shown> pictures) {
   Json turn = {{"role", role}, {"content", text}};
-  for (const Shown& picture : pictures) turn["images"].push_back(picture.file);
+  for (const Shown& picture : pictures) turn[picture.moves() ? "videos" : "images"].push_back(picture.file);
   turns_.push_back(std::move(turn));
   shown_.push_back(std::move(pictures));
 }
@@ -105,10 +111,11 @@ Json Conversation::Messages() const {
   if (!system_.empty()) messages.push_back({{"role", "system"}, {"content", system_}});
   for (size_t i = 0; i < turns_.size(); ++i) {
     const std::string text = turns_[i]["content"];
+    const auto videos = static_cast<size_t>(std::ranges::count_if(shown_[i], &Shown::moves));
     // The pictures of an answer stand in its text already.
     messages.push_back(shown_[i].empty() || turns_[i]["role"] == "assistant"
                            ? Json{{"role", turns_[i]["role"]}, {"content", text}}
-                           : UserMessage(text, shown_[i].size()));
+                           : UserMessage(text, shown_[i].size() - videos, videos));
   }
   return messages;
 }
@@ -170,6 +177,15 @@ void Conversation::Image(const std::string& file) {
                    picture.seen.encoded.height, picture.tokens()));
 }
 
+void Conversation::Video(const std::string& file) {
+  Require(!file.empty(), "/video: name a video, for example /video clip.mp4");
+  waiting_.push_back({file, session_.Watch(file)});
+  const infer::EncodedPicture& video = waiting_.back().encoded;
+  Note(fmt::format("({}: {} steps of {} s, seen as {} x {}, {} tokens; it goes with the next message)", file,
+                   video.grid.t, video.seconds_per_step, video.seen.encoded.width, video.seen.encoded.height,
+                   video.tokens()));
+}
+
 void Conversation::System(const std::string& text) {
   if (text.empty()) return Note(system_.empty() ? "(no system text)" : system_);
   system_ = text == "-" ? "" : text;
@@ -196,8 +212,10 @@ void Conversation::Load(const std::string& file) {
     // The model's own pictures are not in the file, so neither may their places be.
     if (turn["role"] == "assistant") turn["content"] = WithoutMarks(turn["content"]);
     std::vector<Shown>& pictures = shown.emplace_back();
-    if (!turn.contains("images")) continue;
-    for (const std::string picture : turn["images"]) pictures.push_back({picture, session_.See(picture)});
+    for (const std::string picture : turn.value("images", Json::array()))
+      pictures.push_back({picture, session_.See(picture)});
+    for (const std::string video : turn.value("videos", Json::array()))
+      pictures.push_back({video, session_.Watch(video)});
   }
   if (saved.system) system_ = *saved.system;
   turns_ = std::move(saved.turns);
@@ -232,6 +250,8 @@ bool Conversation::Command(const std::string& line) {
     fmt::print(stderr, "{}", kHelp);
   else if (verb == "/image")
     Image(rest);
+  else if (verb == "/video")
+    Video(rest);
   else if (verb == "/reset")
     Drop(0, std::ssize(turns_)), Note("(forgotten)");
   else if (verb == "/system")

@@ -15,7 +15,8 @@ namespace tessera::cli {
 namespace {
 
 struct Options {
-  std::string model, image, save, vision_file;
+  std::string model, image, video, save, vision_file;
+  double video_rate = 2;
   int64_t context = 0;
   bool tensors = false, json = false;
 };
@@ -119,6 +120,9 @@ void RunInspect(const Options& options) {
   const auto checkpoint = weights::Checkpoint::Open(weights::Locate(options.model), options.vision_file);
   if (!options.image.empty())
     return InspectPicture(checkpoint, {.file = options.image, .save = options.save, .json = options.json});
+  if (!options.video.empty())
+    return InspectVideo(checkpoint,
+                        {.file = options.video, .frames_per_second = options.video_rate, .json = options.json});
   const weights::Summary summary = weights::Summarize(checkpoint);
   // Text in a file may be anything; JSON must be UTF-8.
   if (options.json)
@@ -147,6 +151,13 @@ void AddInspect(CLI::App& program, const Globals&) {
   command->add_flag("--json", options->json, "Print a JSON object");
   auto* image = command->add_option("--image", options->image, "Show what the model makes of a picture instead")
                     ->check(CLI::ExistingFile);
+  auto* video = command->add_option("--video", options->video, "The same of a video; needs ffmpeg")
+                    ->check(CLI::ExistingFile)
+                    ->excludes(image);
+  command->add_option("--fps", options->video_rate, "Frames taken of it in a second")
+      ->needs(video)
+      ->check(CLI::Range(0.001, 1000.0))
+      ->capture_default_str();
   command->add_option("--save", options->save, "Write the picture as the model sees it: .png, .jpg or .webp")
       ->needs(image);
   command->callback([options] { RunInspect(*options); });

@@ -200,13 +200,10 @@ void AddRun(CLI::App& program, const Globals& globals) {
   command->add_option("--image", o->images, "A picture shown with the prompt; may be repeated")
       ->allow_extra_args(false)
       ->check(CLI::ExistingFile);
-  auto* videos =
-      command->add_option("--video", o->videos, "A video shown with the prompt; may be repeated; needs ffmpeg")
-          ->allow_extra_args(false)
-          ->check(CLI::ExistingFile)
-          ->needs("PROMPT");
+  command->add_option("--video", o->videos, "A video shown with the prompt; may be repeated; needs ffmpeg")
+      ->allow_extra_args(false)
+      ->check(CLI::ExistingFile);
   command->add_option("--fps", o->video_rate, "Frames taken of a video in a second")
-      ->needs(videos)
       ->check(CLI::Range(0.001, 1000.0))
       ->capture_default_str();
   command->add_option("--mmproj", o->vision_file, "The GGUF file of the part that sees pictures, if it is not found")
@@ -230,6 +227,8 @@ void AddRun(CLI::App& program, const Globals& globals) {
   AddSamplingFlags(*command, o->sampling);
   command->callback([command, o, &globals] {
     o->has_prompt = command->count("PROMPT") > 0;
+    // In a conversation /video may come later.
+    if (o->has_prompt && command->count("--fps") > 0 && o->videos.empty()) throw CLI::RequiresError("--fps", "--video");
     o->limited_by_default = command->count("--max-tokens") == 0;
     if (o->prompt == "-" || (!o->has_prompt && !InputIsTerminal())) {
       o->prompt = ReadAllInput();

@@ -19,7 +19,7 @@ struct RunOptions {
   std::string model, prompt, system;
   std::string vision_file;          // of a GGUF model whose vision part is a file of its own
   std::vector<std::string> images;  // files, shown with the prompt or with the first message
-  std::vector<std::string> videos;  // files, shown with the prompt
+  std::vector<std::string> videos;  // likewise
   double video_rate = 2;            // frames a second that are taken of them
   std::string out;                  // where a drawn picture goes; then the answer is one
   bool interleaved = false;  // with out: words and pictures as the model likes, in files numbered from the second on

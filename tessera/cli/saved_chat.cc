@@ -25,11 +25,12 @@ SavedChat ParseSavedChat(std::string_view text, std::string_view where) {
     Require(turn.is_object() && HasText(turn, "role") && HasText(turn, "content"),
             "{}: message {} lacks its \"role\" or \"content\" text", where, chat.turns.size() + 1);
     Json kept = {{"role", turn["role"]}, {"content", turn["content"]}};
-    if (turn.contains("images")) {
-      const Json& images = turn["images"];
-      const bool texts = images.is_array() && std::ranges::all_of(images, [](const Json& i) { return i.is_string(); });
-      Require(texts, "{}: the \"images\" of message {} are no list of files", where, chat.turns.size() + 1);
-      kept["images"] = images;
+    for (const char* key : {"images", "videos"}) {
+      if (!turn.contains(key)) continue;
+      const Json& files = turn[key];
+      const bool texts = files.is_array() && std::ranges::all_of(files, [](const Json& f) { return f.is_string(); });
+      Require(texts, "{}: the \"{}\" of message {} are no list of files", where, key, chat.turns.size() + 1);
+      kept[key] = files;
     }
     chat.turns.push_back(std::move(kept));
   }

@@ -15,7 +15,8 @@ namespace tessera::cli {
 struct SavedChat {
   std::string model;
   std::optional<std::string> system;
-  Json turns = Json::array();  // objects with the texts "role" and "content", and "images" where files were shown
+  Json turns =
+      Json::array();  // objects with the texts "role" and "content", and "images" and "videos" where files were shown
 };
 
 // Throws Error naming `where` for what is no such conversation; unknown keys are passed over.

@@ -1,5 +1,5 @@
 #pragma once
-// Image files: PNG, JPEG (turned as its EXIF orientation says), WebP, BMP, and the first frame of a GIF.
+// Image files: PNG, JPEG (turned as its EXIF orientation says), WebP, BMP, and the first frame of a GIF or WebP.
 //
 // A file may come from anybody. Its format is known by its first bytes, never by its name. Its size is read and judged
 // before memory for pixels is taken: against the limits, and against the file itself, since every format has a greatest

@@ -142,7 +142,7 @@ TEST(InspectKimiVl, CountsTheCacheOfItsLanguageModel) {
   const Json report = ParseJson(json.out, "output");
   EXPECT_EQ(report["family"], "kimi_vl");
   EXPECT_EQ(report["latent"], 24);
-  EXPECT_EQ(report["memory"]["cache"]["f32"], 4 * 3 * 2048 * (2 * 24 + 8));
+  EXPECT_EQ(report["memory"]["cache"]["f32"], 4 * 3 * 2048 * (24 + 8));
 }
 
 TEST(QuantizeKimiVl, OneFileSeesAndSpeaksAlone) {

@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "cli/program_runner.h"
+#include "cli/terminal_session.h"
 #include "tessera/core/json.h"
 #include "tessera/core/mapped_file.h"
 #include "tessera/image/decode.h"
@@ -74,6 +75,52 @@ TEST_F(ProgramWithVideo, AnAnswerSaysWhatWasWatched) {
   EXPECT_EQ(video["tokens"], 36);
 }
 
+TEST_F(ProgramWithVideo, InAConversationItGoesWithTheNextMessageAndIsSavedWithIt) {
+  const std::string file = (folder / "talk.json").string();
+  const std::vector<std::string> environment = {"XDG_STATE_HOME=" + folder.path().string(),
+                                                "PATH=" + folder.path().string() + ":" + std::getenv("PATH")};
+  for (const bool again : {false, true}) {
+    TerminalSession talk({"run", kModel, "-n", "3", "--ignore-eos", "--fps", "4"}, environment);
+    ASSERT_TRUE(talk.WaitFor("> ")) << talk.screen();
+    if (again) {
+      talk.Type("/load " + file + "\r");
+      ASSERT_TRUE(talk.WaitFor("loaded 2 messages")) << talk.screen();
+    } else {
+      talk.Type("/video " + clip + "\r");
+      ASSERT_TRUE(talk.WaitFor("3 steps of 0.5 s")) << talk.screen();
+      talk.Type("/image " + kModel + "/image_a.png\r");
+      ASSERT_TRUE(talk.WaitFor("goes with the next message")) << talk.screen();
+    }
+    ASSERT_TRUE(talk.WaitFor("> ")) << talk.screen();
+    talk.Type("What happens?\r");
+    ASSERT_TRUE(talk.WaitFor("happens?\r\n")) << talk.screen();
+    ASSERT_TRUE(talk.WaitFor("> ")) << talk.screen();
+    talk.Type("/save " + file + "\r");
+    ASSERT_TRUE(talk.WaitFor(again ? "saved 4 messages" : "saved 2 messages")) << talk.screen();
+    talk.Type("/bye\r");
+    EXPECT_EQ(talk.WaitForEnd(), 0);
+  }
+  const Json saved = ParseJson(ReadFile(file, 1 << 20), file);
+  EXPECT_EQ(saved["messages"][0]["videos"], Json::array({clip}));
+  EXPECT_EQ(saved["messages"][0]["images"].size(), 1u);
+  EXPECT_FALSE(saved["messages"][2].contains("videos"));
+}
+
+TEST_F(ProgramWithVideo, InspectShowsItsGridAndItsTime) {
+  const ProgramResult result = Run({"inspect", kModel, "--video", clip, "--fps", "4", "--json"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const Json report = ParseJson(result.out, "output");
+  EXPECT_EQ(report["file"], clip);
+  EXPECT_EQ(report["frames"], 5);
+  EXPECT_EQ(report["grid"][0], 3);
+  EXPECT_EQ(report["seconds_per_step"], 0.5);
+  EXPECT_EQ(report["tokens"], 36);
+  EXPECT_EQ(report["width"], 126);
+  const ProgramResult text = Run({"inspect", kModel, "--video", clip});
+  EXPECT_THAT(text.out, HasSubstr("3 x "));
+  EXPECT_THAT(text.out, HasSubstr("5 frames"));
+}
+
 TEST_F(ProgramWithVideo, MistakesAreNamed) {
   const auto refused = [&](const std::vector<std::string>& arguments, int code, const char* what) {
     const ProgramResult result = Run(arguments);
@@ -82,7 +129,8 @@ TEST_F(ProgramWithVideo, MistakesAreNamed) {
   };
   refused({"run", TESSERA_TEST_DATA "/kimi_vl_fp32", "x", "--video", clip}, 1, "take no videos");
   refused({"run", TESSERA_TEST_DATA "/llama_smollm2_fp32", "x", "--video", clip}, 1, "take no videos");
-  refused({"run", kModel, "--video", clip}, 2, "PROMPT");
+  refused({"inspect", TESSERA_TEST_DATA "/kimi_vl_fp32", "--video", clip}, 1, "no videos");
+  refused({"inspect", kModel, "--video", clip, "--image", kModel + "/image_a.png"}, 2, "--video");
   refused({"run", kModel, "x", "--video", "/nowhere.mp4"}, 2, "/nowhere.mp4");
   refused({"run", kModel, "x", "--fps", "3"}, 2, "--video");
   refused({"forward", kModel, "--prompt", "x", "--video", clip, "-o", out}, 1, "0 images and 1 videos were given");

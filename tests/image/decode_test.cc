@@ -11,6 +11,7 @@
 #include "fuzz/read_image.h"
 #include "replay_corpus.h"
 #include "tessera/core/mapped_file.h"
+#include "tessera/image/encode.h"
 #include "tessera/weights/safetensors.h"
 
 namespace tessera::image {
@@ -165,6 +166,54 @@ TEST(FuzzReplay, Image) {
   const Replayed replayed = ReplayCorpus("image", fuzz::ReadImage);
   EXPECT_GT(replayed.files, 20);
   EXPECT_GT(replayed.valid, 20);
+}
+
+// An animated WebP: one frame, `still` as EncodeWebp writes it, at (left, top) of a canvas.
+std::string Animation(const std::string& still, ImageSize canvas, ImageSize frame, int64_t left, int64_t top) {
+  const auto little = [](int64_t value, int bytes) {
+    std::string text;
+    for (int i = 0; i < bytes; ++i) text += static_cast<char>(value >> (8 * i) & 0xff);
+    return text;
+  };
+  const auto chunk = [&](const std::string& name, const std::string& data) {
+    return name + little(std::ssize(data), 4) + data + (data.size() % 2 == 1 ? std::string(1, '\0') : "");
+  };
+  const std::string body =
+      "WEBP" + chunk("VP8X", little(0x12, 4) + little(canvas.width - 1, 3) + little(canvas.height - 1, 3)) +
+      chunk("ANIM", little(0xffffffff, 4) + little(0, 2)) +
+      chunk("ANMF", little(left / 2, 3) + little(top / 2, 3) + little(frame.width - 1, 3) +
+                        little(frame.height - 1, 3) + little(100, 3) + little(0, 1) + still.substr(12));
+  return "RIFF" + little(std::ssize(body), 4) + body;
+}
+
+TEST(DecodeWebp, OfAnAnimationTheFirstFrame) {
+  Tensor small = Tensor::Zeros({2, 3, 3}, DType::kU8);
+  for (size_t i = 0; i < 18; ++i) small.mutable_data<uint8_t>()[i] = static_cast<uint8_t>(10 * i + 5);
+  const Tensor whole = DecodeImage(Animation(EncodeWebp(small), {2, 3}, {2, 3}, 0, 0));
+  EXPECT_TRUE(std::ranges::equal(whole.data<uint8_t>(), small.data<uint8_t>()));
+  const Tensor placed = DecodeImage(Animation(EncodeWebp(small), {4, 6}, {2, 3}, 2, 2));
+  ASSERT_EQ(placed.shape(), (Shape{4, 6, 4}));
+  for (int64_t y = 0; y < 4; ++y) {
+    for (int64_t x = 0; x < 6; ++x) {
+      const uint8_t* pixel = placed.data<uint8_t>().data() + (y * 6 + x) * 4;
+      const bool within = y >= 2 && x >= 2 && x < 5;
+      EXPECT_EQ(pixel[3], within ? 255 : 0) << y << " " << x;
+      if (within) {
+        EXPECT_EQ(pixel[1], small.data<uint8_t>()[static_cast<size_t>(((y - 2) * 3 + x - 2) * 3 + 1)]);
+      }
+    }
+  }
+}
+
+TEST(DecodeWebp, DamagedAnimationsAreNamed) {
+  const Tensor small = Tensor::Zeros({2, 3, 3}, DType::kU8);
+  const std::string still = EncodeWebp(small), good = Animation(still, {4, 6}, {2, 3}, 2, 2);
+  const auto refused = [](const std::string& bytes, const char* what) {
+    EXPECT_THAT([&] { DecodeImage(bytes); }, ThrowsMessage<Error>(HasSubstr(what)));
+  };
+  refused(Animation(still, {4, 4}, {2, 3}, 2, 2), "reaches beyond");
+  refused(Animation(still, {4, 6}, {2, 4}, 0, 0), "not of the size");
+  for (size_t size = 0; size < good.size(); ++size) EXPECT_THROW(DecodeImage(good.substr(0, size)), Error) << size;
 }
 
 }  // namespace
