@@ -11,6 +11,7 @@
 #include "tessera/infer/engine.h"
 #include "tessera/infer/loaded_model.h"
 #include "tessera/infer/text_generation.h"
+#include "tessera/models/vision.h"
 #include "tessera/text/export_vocabulary.h"
 #include "tessera/text/model_chat_template.h"
 #include "tessera/weights/checkpoint.h"
@@ -18,11 +19,26 @@
 
 namespace tessera::fuzz {
 
+// Shows a small picture to a model that encodes pictures.
+inline void Show(const models::LanguageModel& model) {
+  const models::VisionEncoder* eyes = model.vision();
+  if (eyes == nullptr || eyes->early_fusion()) return;
+  Tolerate([&] {
+    Tensor picture = Tensor::Zeros({40, 60, 3}, DType::kU8);
+    for (size_t i = 0; i < picture.data<uint8_t>().size(); ++i)
+      picture.mutable_data<uint8_t>()[i] = static_cast<uint8_t>(7 * i);
+    const models::VisionInput input = eyes->Prepare(picture);
+    constexpr int64_t kMostPatches = 512;  // a file may ask that pictures be made as large as its limits allow
+    if (input.grid.patches() <= kMostPatches) Touch(eyes->Encode(std::span(&input, 1)));
+  });
+}
+
 // Loads the model and lets it answer two tokens; true if it does.
 inline bool Answers(const std::filesystem::path& path) {
   bool answered = false;
   Tolerate([&] {
     const infer::LoadedModel loaded = infer::Load(path.string(), {.pack = true});
+    Show(*loaded.model);
     infer::Engine engine(*loaded.model, {.context = std::min<int64_t>(loaded.model->summary().max_context, 256)});
     std::vector<int32_t> prompt = {0};
     if (loaded.chat_template) Tolerate([&] { prompt = ChatPrompt(loaded, {{{"role", "user"}, {"content", "a b"}}}); });
