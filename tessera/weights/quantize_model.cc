@@ -56,11 +56,40 @@ std::string NameOf(const Checkpoint& checkpoint) {
   return fs::is_directory(path) ? path.filename().string() : path.stem().string();
 }
 
+// Why a calibration has nothing for a matrix.
+std::string_view WhyRoundedAlone(std::string_view name) {
+  const auto has = [name](std::string_view part) { return name.find(part) != std::string_view::npos; };
+  if (has("_exps.")) return "of experts, which are fed too few tokens of a text each";
+  if (has(".attn_k_b.")) return "of attn_k_b, which is fed queries of each head and not what a layer is fed";
+  if (name.starts_with("v.") || name.starts_with("mm.")) return "of the vision part, which a text shows no picture";
+  if (name == "output.weight" || name == "token_embd.weight") return "of the vocabulary, which no layer is fed from";
+  return "that no layer multiplied with";
+}
+
+// W_kvb's latents go into W_vb, and into nothing else that is stored.
+std::string StoredAs(std::string gguf_name) {
+  constexpr std::string_view kBoth = ".attn_kv_b.";
+  if (const size_t at = gguf_name.find(kBoth); at != std::string::npos)
+    gguf_name.replace(at, kBoth.size(), ".attn_v_b.");
+  return gguf_name;
+}
+
+// w [..., K] row by row.
+Tensor CalibratedRows(const Tensor& w, const QuantizeJob& job, const InputGram& gram) {
+  const int64_t length = w.dim(-1);
+  return QuantizeCalibrated(w.Contiguous().Reshape({w.numel() / length, length}), job.to, gram, job.name)
+      .Reshape(w.shape());
+}
+
 // Calibrations are kept under GGUF's names, which both kinds of input have.
 std::map<std::string, const InputGram*> GramsByGgufName(const QuantizeModelOptions& options) {
   std::map<std::string, const InputGram*> grams;
   if (options.calibration == nullptr) return grams;
-  for (const auto& [name, gram] : *options.calibration) grams.emplace(NameToGguf(WithoutLanguagePrefix(name)), &gram);
+  for (const auto& [name, gram] : *options.calibration) {
+    const std::string gguf = NameToGguf(WithoutLanguagePrefix(name));
+    grams.emplace(gguf, &gram);
+    grams.emplace(StoredAs(gguf), &gram);
+  }
   return grams;
 }
 
@@ -68,6 +97,7 @@ void WriteJobs(const std::vector<QuantizeJob>& jobs, const QuantizeModelOptions&
                QuantizeReport& report) {
   int64_t total = 0, done = 0;
   const auto grams = GramsByGgufName(options);
+  std::map<std::string_view, int64_t> alone;  // by the reason
   for (const QuantizeJob& job : jobs) total += job.shape.numel();
   for (const QuantizeJob& job : jobs) {
     const auto advance = [&](int64_t values) {
@@ -78,9 +108,10 @@ void WriteJobs(const std::vector<QuantizeJob>& jobs, const QuantizeModelOptions&
     Tensor values = job.values();
     const auto gram = grams.find(job.name);
     if (gram != grams.end() && IsQuantized(job.to) && job.from != job.to) {
-      values = QuantizeCalibrated(values, job.to, *gram->second, job.name);
+      values = CalibratedRows(values, job, *gram->second);
       ++report.calibrated;
     } else if (job.from != job.to) {
+      if (options.calibration != nullptr && IsQuantized(job.to)) ++alone[WhyRoundedAlone(job.name)];
       values = Quantize(values, job.to, {.name = job.name, .on_values = advance});
     }
     if (job.permuted_heads > 0) values = RowsInPairs(values, job.permuted_heads);
@@ -91,6 +122,11 @@ void WriteJobs(const std::vector<QuantizeJob>& jobs, const QuantizeModelOptions&
     ++report.tensors_of_type[job.to];
   }
   report.values = total;
+  if (options.calibration == nullptr) return;
+  std::string note = fmt::format("{} tensors are calibrated", report.calibrated);
+  for (const auto& [reason, count] : alone)
+    note += fmt::format("{} {} {}", alone.begin()->first == reason ? "; rounded by themselves:" : ",", count, reason);
+  report.notes.push_back(std::move(note));
 }
 
 void NoteRequantized(const std::vector<QuantizeJob>& jobs, QuantizeReport& report) {

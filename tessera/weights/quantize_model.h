@@ -26,7 +26,8 @@ struct QuantizeModelOptions {
   // it the file has no tokenizer.
   std::function<void(const Checkpoint&, GgufWriter&)> add_vocabulary = {};
   // What the layers are fed, by the checkpoint's names of their weights: a matrix that is in it and becomes a block
-  // format keeps its layer's results near (weights/quantize_calibrated.h). Empty: every tensor is rounded by itself.
+  // format keeps its layer's results near (weights/quantize_calibrated.h). Null: every tensor is rounded by itself. Of
+  // a mixture of experts, of a vision part and of the vocabulary that happens anyhow; a note says what and why.
   const std::map<std::string, InputGram>* calibration = nullptr;
   // Called on the calling thread with the values done so far and those of the whole model.
   std::function<void(int64_t done, int64_t total)> on_progress = {};

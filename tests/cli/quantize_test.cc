@@ -2,6 +2,8 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
+#include <fstream>
+
 #include "cli/program_runner.h"
 #include "tessera/core/json.h"
 #include "weights/temporary_folder.h"
@@ -67,6 +69,18 @@ TEST(Quantize, ExplainsWrongArguments) {
   EXPECT_EQ(nowhere.exit_code, 1);
   EXPECT_THAT(nowhere.err, HasSubstr("/no/such/folder"));
   EXPECT_EQ(FilesIn(folder.path()), 0);
+}
+
+TEST(Quantize, SaysWhatACalibrationLeavesAlone) {
+  const TemporaryFolder folder;
+  std::ofstream(folder / "text") << "Hello world, hello again. A text of some words, and some more words.";
+  const ProgramResult result = RunTessera({"quantize", TESSERA_TEST_DATA "/kimi_vl_fp32", folder / "out.gguf", "--type",
+                                           "q8_0", "--calibrate", folder / "text"});
+  if (result.err.find("LAPACK") != std::string::npos) GTEST_SKIP() << "no LAPACK here";
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("tensors are calibrated; rounded by themselves: "));
+  EXPECT_THAT(result.err, HasSubstr("of experts, which"));
+  EXPECT_THAT(result.err, HasSubstr("of the vision part, which"));
 }
 
 TEST(Quantize, RefusesToReplaceItsInput) {

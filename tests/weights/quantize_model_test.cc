@@ -297,5 +297,66 @@ TEST(QuantizeModel, StoresRopeScaling) {
   EXPECT_EQ(llama3["factors"][7], 8.0);  // far fewer than one turn: stretched
 }
 
+// The latents that go into W_kvb go into attn_v_b; what no text calibrates is rounded by itself, and a note says so.
+TEST(QuantizeModel, CalibratesTheValuesOfLatentAttentionAndNamesWhatIsLeft) {
+  const TemporaryFolder folder;
+  constexpr int64_t H = 2, N = 32, P = 32, V = 32, R = 32;
+  const std::string layer = "model.layers.0.";
+  NamedTensors tensors = {{"model.embed_tokens.weight", Weights({kVocab, kHidden}, 1)},
+                          {"model.norm.weight", Weights({kHidden}, 2)},
+                          {"lm_head.weight", Weights({kVocab, kHidden}, 3)},
+                          {layer + "self_attn.q_proj.weight", Weights({H * (N + P), kHidden}, 4)},
+                          {layer + "self_attn.kv_b_proj.weight", Weights({H * (N + V), R}, 5)}};
+  for (int e = 0; e < 2; ++e)
+    tensors.emplace_back(fmt::format("{}mlp.experts.{}.up_proj.weight", layer, e), Weights({kFfn, kHidden}, 6));
+  WriteSafetensors(folder / "model.safetensors", tensors);
+  Json config = ModelConfig("deepseek_v3", 1);
+  config.update({{"num_attention_heads", H},
+                 {"num_key_value_heads", H},
+                 {"kv_lora_rank", R},
+                 {"qk_nope_head_dim", N},
+                 {"qk_rope_head_dim", P},
+                 {"v_head_dim", V},
+                 {"n_routed_experts", 2},
+                 {"n_shared_experts", 1},
+                 {"num_experts_per_tok", 1},
+                 {"moe_intermediate_size", kFfn},
+                 {"first_k_dense_replace", 0},
+                 {"routed_scaling_factor", 1.0},
+                 {"norm_topk_prob", true}});
+  std::ofstream(folder / "config.json") << config;
+  const auto gram = [](int64_t size) {
+    const Tensor x = Weights({4 * size, size}, 7);
+    InputGram sum{.size = size, .values = std::vector<double>(static_cast<size_t>(size * size))};
+    for (int64_t t = 0; t < x.dim(0); ++t)
+      for (int64_t i = 0; i < size * size; ++i)
+        sum.values[static_cast<size_t>(i)] += double{x.data<float>()[static_cast<size_t>(t * size + i / size)]} *
+                                              double{x.data<float>()[static_cast<size_t>(t * size + i % size)]};
+    return sum;
+  };
+  const std::map<std::string, InputGram> calibration = {{layer + "self_attn.q_proj.weight", gram(kHidden)},
+                                                        {layer + "self_attn.kv_b_proj.weight", gram(R)}};
+  const fs::path plain = folder / "plain.gguf", calibrated = folder / "calibrated.gguf";
+  const QuantizeModelOptions options{.recipe = RecipeFromName("q4_0")};
+  EXPECT_THAT(QuantizeModel(folder.path(), plain, options).notes, testing::IsEmpty());
+  QuantizeModelOptions with = options;
+  with.calibration = &calibration;
+  const QuantizeReport report = QuantizeModel(folder.path(), calibrated, with);
+  EXPECT_EQ(report.calibrated, 2);
+  EXPECT_THAT(report.notes,
+              testing::Contains(testing::AllOf(HasSubstr("2 tensors are calibrated"), HasSubstr("1 of experts"),
+                                               HasSubstr("1 of attn_k_b"), HasSubstr("2 of the vocabulary"))));
+  const auto before = GgufFile::Open(plain), after = GgufFile::Open(calibrated);
+  const auto same = [&](const char* name) {
+    const Tensor a = before.Get(name), b = after.Get(name);
+    return a.bytes() == b.bytes() && std::memcmp(a.raw(), b.raw(), static_cast<size_t>(a.bytes())) == 0;
+  };
+  EXPECT_FALSE(same("blk.0.attn_v_b.weight"));
+  EXPECT_FALSE(same("blk.0.attn_q.weight"));
+  EXPECT_TRUE(same("blk.0.attn_k_b.weight"));
+  EXPECT_TRUE(same("blk.0.ffn_up_exps.weight"));
+  EXPECT_EQ(after.Get("blk.0.attn_v_b.weight").shape(), (Shape{H, V, R}));
+}
+
 }  // namespace
 }  // namespace tessera::weights
