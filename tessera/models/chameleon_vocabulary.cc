@@ -28,6 +28,9 @@ int64_t CodeOf(std::string_view name) {
 PictureVocabulary ReadPictureVocabulary(const Json& vocabulary_map, int64_t vocab, const PictureCodes& codes) {
   Require(vocabulary_map.is_object() && !vocabulary_map.empty(),
           "config: \"vocabulary_map\" is missing; it says which tokens are image codes");
+  Require(codes.codes <= std::ssize(vocabulary_map),  // before room is made for them
+          "config: the VQ-GAN has {} codes, but \"vocabulary_map\" names {} tokens", codes.codes,
+          vocabulary_map.size());
   PictureVocabulary result{.per_picture = codes.per_picture};
   result.image.assign(static_cast<size_t>(codes.codes), -1);
   for (const auto& [name, id] : vocabulary_map.items()) {

@@ -43,7 +43,8 @@ TEST(ChameleonErrors, AConfigWithoutItsPictures) {
   refused([](Json& c) { c["vocabulary_map"]["IMGIMGBCIZ"] = 9; }, "image code 128, but the VQ-GAN has 128 codes");
   refused([](Json& c) { c["vocabulary_map"].erase("<racm3:break>"); }, "no token <racm3:break>");
   refused([](Json& c) { c["image_token_id"] = -7; }, "\"image_token_id\"");
-  refused([](Json& c) { c["vq_config"]["num_embeddings"] = 16777216; }, "no token for image code 128");
+  refused([](Json& c) { c["vq_config"]["num_embeddings"] = 16777216; },
+          "the VQ-GAN has 16777216 codes, but \"vocabulary_map\" names 498 tokens");
   refused([](Json& c) { c["vq_config"]["latent_channels"] = 16777216; }, "the limit is 65536");
 }
 
