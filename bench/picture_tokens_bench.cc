@@ -75,7 +75,9 @@ void DrawInTurn(const models::LanguageModel& model, const std::vector<int32_t>& 
   Drawing one(model, pictured, false), two(model, plain, true), three(model, pictured, true);
   for (int step = 0; step < 40; ++step)
     for (Drawing* drawing : {&one, &two, &three}) drawing->Step();
-  const double limit = static_cast<double>(bytes) / kernels::MeasureReadBandwidth();
+  const double bandwidth = kernels::MeasureReadBandwidth(), limit = static_cast<double>(bytes) / bandwidth;
+  fmt::print("{:.2f} GB of weights a step, memory that reads {:.1f} GB/s\n", static_cast<double>(bytes) / 1e9,
+             bandwidth / 1e9);
   for (const auto& [name, drawing] :
        {std::pair("one context", &one), std::pair("two", &two), std::pair("three", &three)}) {
     const double middle = drawing->Quantile(0.5), quick = drawing->Quantile(0.1);

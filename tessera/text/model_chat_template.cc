@@ -108,6 +108,9 @@ ModelChatTemplates ModelChatTemplates::FromGguf(const weights::GgufFile& file) {
     if (rest.empty()) templates.Add(std::string(kDefault), std::string(entry.value.String(entry.key)));
     if (rest.starts_with('.')) templates.Add(std::string(rest.substr(1)), std::string(entry.value.String(entry.key)));
   }
+  const weights::GgufValue* architecture = file.Find("general.architecture");
+  if (templates.sources_.empty() && architecture != nullptr && architecture->is_string())
+    templates.AddOfFamily({{"model_type", architecture->String("general.architecture")}});
   const weights::GgufValue* pieces = file.Find("tokenizer.ggml.tokens");
   if (pieces == nullptr) return templates;
   for (const auto& [name, key] : kIds) {

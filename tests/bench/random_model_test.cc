@@ -186,18 +186,22 @@ TEST(RandomModel, OfChameleonReadsAndDraws) {
                          {"num_embeddings", 128},
                          {"resolution", 16}}}};
   WriteRandomModel(config, folder / "model", {.type = "bf16"});
-  EXPECT_THROW(WriteRandomModel(config, folder / "x.gguf"), Error);
-  const infer::LoadedModel loaded = infer::Load((folder / "model").string());
-  infer::Engine engine(*loaded.model, {.cache_tokens = 1536});
-  infer::MixedRequest request{.prompt = infer::ChatPrompt(loaded, {{{"role", "user"}, {"content", "Draw"}}}),
-                              .form = infer::MixedRequest::Form::kPicture};
-  EXPECT_EQ(request.prompt.front(), 0);
-  EXPECT_EQ(request.prompt.back(), 135);
-  const infer::MixedAnswer answer = infer::GenerateMixed(engine, *loaded.model, *loaded.tokenizer, request, {});
-  ASSERT_EQ(answer.pictures.size(), 1u);
-  EXPECT_EQ(answer.pictures[0].ids.size(), 64u);
-  EXPECT_EQ(answer.pictures[0].pixels.shape(), (Shape{16, 16, 3}));
-  EXPECT_EQ(loaded.model->vision()->Expansion(loaded.model->vision()->Prepare(answer.pictures[0].pixels)).size(), 66u);
+  WriteRandomModel(config, folder / "one.gguf", {.type = "q4_0"});
+  for (const char* name : {"model", "one.gguf"}) {
+    SCOPED_TRACE(name);
+    const infer::LoadedModel loaded = infer::Load((folder / name).string());
+    infer::Engine engine(*loaded.model, {.cache_tokens = 1536});
+    infer::MixedRequest request{.prompt = infer::ChatPrompt(loaded, {{{"role", "user"}, {"content", "Draw"}}}),
+                                .form = infer::MixedRequest::Form::kPicture};
+    EXPECT_EQ(request.prompt.front(), 0);
+    EXPECT_EQ(request.prompt.back(), 135);
+    const infer::MixedAnswer answer = infer::GenerateMixed(engine, *loaded.model, *loaded.tokenizer, request, {});
+    ASSERT_EQ(answer.pictures.size(), 1u);
+    EXPECT_EQ(answer.pictures[0].ids.size(), 64u);
+    EXPECT_EQ(answer.pictures[0].pixels.shape(), (Shape{16, 16, 3}));
+    EXPECT_EQ(loaded.model->vision()->Expansion(loaded.model->vision()->Prepare(answer.pictures[0].pixels)).size(),
+              66u);
+  }
 }
 
 TEST(RandomModel, RefusesBlocksInSafetensors) {

@@ -80,7 +80,7 @@ TEST_F(ProgramWithVideo, InAConversationItGoesWithTheNextMessageAndIsSavedWithIt
   const std::vector<std::string> environment = {"XDG_STATE_HOME=" + folder.path().string(),
                                                 "PATH=" + folder.path().string() + ":" + std::getenv("PATH")};
   for (const bool again : {false, true}) {
-    TerminalSession talk({"run", kModel, "-n", "3", "--ignore-eos", "--fps", "4"}, environment);
+    TerminalSession talk({"run", kModel, "-n", "3", "--ignore-eos", "--temp", "0", "--fps", "4"}, environment);
     ASSERT_TRUE(talk.WaitFor("> ")) << talk.screen();
     if (again) {
       talk.Type("/load " + file + "\r");
@@ -88,8 +88,9 @@ TEST_F(ProgramWithVideo, InAConversationItGoesWithTheNextMessageAndIsSavedWithIt
     } else {
       talk.Type("/video " + clip + "\r");
       ASSERT_TRUE(talk.WaitFor("3 steps of 0.5 s")) << talk.screen();
+      ASSERT_TRUE(talk.WaitFor("> ")) << talk.screen();
       talk.Type("/image " + kModel + "/image_a.png\r");
-      ASSERT_TRUE(talk.WaitFor("goes with the next message")) << talk.screen();
+      ASSERT_TRUE(talk.WaitFor("image_a.png: ")) << talk.screen();
     }
     ASSERT_TRUE(talk.WaitFor("> ")) << talk.screen();
     talk.Type("What happens?\r");
