@@ -17,12 +17,10 @@ void AddMath(CLI::App& program, [[maybe_unused]] const Globals& globals) {
       "be\n"
       "meant, 3 if no answer exists, 4 if it is undecided at this precision.");
   math->require_subcommand(1);
-  AddWalk(*math, globals);
-  AddHarmonic(*math, globals);
-  AddQuadratic(*math, globals);
-  AddGradient(*math, globals);
-  AddFloat(*math, globals);
-  AddDemo(*math, globals);
+  static constexpr NamedCommand kQuestions[] = {{"walk", AddWalk},           {"harmonic", AddHarmonic},
+                                                {"quadratic", AddQuadratic}, {"gradient", AddGradient},
+                                                {"float", AddFloat},         {"demo", AddDemo}};
+  AddMeant(*math, kQuestions, globals, 1);
 #else
   math->allow_extras();
   math->callback([] {

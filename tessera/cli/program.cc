@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -24,26 +25,24 @@
 namespace tessera::cli {
 namespace {
 
-using AddCommand = void (*)(CLI::App&, const Globals&);
-
-// In the order that --help lists them; one line a subcommand.
-constexpr AddCommand kCommands[] = {
-    AddRun,         //
-    AddPull,        //
-    AddList,        //
-    AddInspect,     //
-    AddTokenize,    //
-    AddDetokenize,  //
-    AddTemplate,    //
-    AddPerplexity,  //
-    AddForward,     //
-    AddGrad,        //
-    AddBench,       //
-    AddQuantize,    //
-    AddMath,        //
-    AddCompletion,  //
-    AddManual,      //
-    AddVersion,     //
+// In the order that --help lists them.
+constexpr NamedCommand kCommands[] = {
+    {"run", AddRun},
+    {"pull", AddPull},
+    {"list", AddList},
+    {"inspect", AddInspect},
+    {"tokenize", AddTokenize},
+    {"detokenize", AddDetokenize},
+    {"template", AddTemplate},
+    {"perplexity", AddPerplexity},
+    {"forward", AddForward},
+    {"grad", AddGrad},
+    {"bench", AddBench},
+    {"quantize", AddQuantize},
+    {"math", AddMath},
+    {"completion", AddCompletion, NamedCommand::About::kAllCommands},
+    {"man", AddManual, NamedCommand::About::kAllCommands},
+    {"version", AddVersion},
 };
 
 // Results that could not be written are a failure, for example on a full disk.
@@ -88,6 +87,13 @@ std::vector<std::string> Arguments(int argc, char** argv) {
 
 }  // namespace
 
+void AddMeant(CLI::App& parent, std::span<const NamedCommand> commands, const Globals& globals, size_t place) {
+  const std::string_view typed = place < globals.typed.size() ? globals.typed[place] : std::string_view();
+  const auto meant = std::ranges::find(commands, typed, &NamedCommand::name);
+  if (meant != commands.end() && meant->about == NamedCommand::About::kItself) return meant->add(parent, globals);
+  for (const NamedCommand& command : commands) command.add(parent, globals);
+}
+
 void AddCommands(CLI::App& program, Globals& globals) {
   program.description("Tessera: one native engine for mixed-modal transformers");
   program.name("tessera");
@@ -103,12 +109,12 @@ void AddCommands(CLI::App& program, Globals& globals) {
   program.parse_complete_callback([&globals] {
     if (globals.threads > 0) SetThreadCount(globals.threads);
   });
-  for (const AddCommand add : kCommands) add(program, globals);
+  AddMeant(program, kCommands, globals, 0);
 }
 
 int RunProgram(int argc, char** argv) {
   InstallInterruptHandler();
-  Globals globals;
+  Globals globals{.typed = {argv + std::min(argc, 1), argv + argc}};
   CLI::App program;
   AddCommands(program, globals);
   try {

@@ -1,0 +1,15 @@
+# tessera_link_archives(TARGET name...): what links the imported TARGET gets these archives instead of the shared library,
+# provided that all of them are installed.
+function(tessera_link_archives target)
+  set(CMAKE_FIND_LIBRARY_SUFFIXES .a)
+  set(archives "")
+  foreach(name ${ARGN})
+    find_library(TESSERA_ARCHIVE_${name} ${name})
+    mark_as_advanced(TESSERA_ARCHIVE_${name})
+    if(NOT TESSERA_ARCHIVE_${name})
+      return()
+    endif()
+    list(APPEND archives ${TESSERA_ARCHIVE_${name}})
+  endforeach()
+  set_property(TARGET ${target} PROPERTY INTERFACE_LINK_LIBRARIES ${archives})
+endfunction()
