@@ -176,11 +176,14 @@ NodeId Graph::Simple(Op op, NodeId a, NodeId b) {
       if (IsNumber(b, 1)) return a;
       if (IsNumber(a, -1)) return Simple(Op::kNegate, b);
       if (IsNumber(b, -1)) return Simple(Op::kNegate, a);
-      if (IsNumber(b)) return Simple(Op::kMultiply, b, a);
+      if (IsNumber(b) && !IsNumber(a)) return Simple(Op::kMultiply, b, a);
       if (node(a).op == Op::kNegate) return Simple(Op::kNegate, Simple(Op::kMultiply, node(a).a, b));
       if (node(b).op == Op::kNegate) return Simple(Op::kNegate, Simple(Op::kMultiply, a, node(b).a));
-      if (IsNumber(a) && node(b).op == Op::kMultiply && IsNumber(node(b).a))
-        return Simple(Op::kMultiply, Simple(Op::kMultiply, a, node(b).a), node(b).b);
+      if (IsNumber(a) && node(b).op == Op::kMultiply) {  // numbers too long to be multiplied out stay where they are
+        const NodeId folded = SimpleNumber(Op::kMultiply, a, node(b).a);
+        if (folded < 0) break;
+        return Simple(Op::kMultiply, folded, node(b).b);
+      }
       if (node(b).op == Op::kMultiply && IsNumber(node(b).a))
         return Simple(Op::kMultiply, node(b).a, Simple(Op::kMultiply, a, node(b).b));
       if (node(b).op == Op::kDivide && IsNumber(node(b).a, 1)) return Simple(Op::kDivide, a, node(b).b);

@@ -103,6 +103,19 @@ TEST(Symbolic, AThousandVariablesStayLinear) {
   EXPECT_LT(bytes, 300'000u);
 }
 
+// Numbers of more than 65,536 bits together are not multiplied out; trying again and again never ended.
+TEST(Symbolic, NumbersTooLongToFoldEndAndStayRight) {
+  for (const char* text : {"2*1e-22222*x", "1e-22222*2*x", "1e-22222*(2*(1e22222*(3*x)))", "x*1e-22222*2",
+                           "1e-22222*x*(1e22222*x)", "(1e-12000*1e-12000)*(1e-12000*x)"}) {
+    Formula f = ReadFormula(text);
+    const NodeId partial = SymbolicGradient(f.graph, f.root)[0];
+    // Before and after simplification: enclosures of the same number.
+    const Ball value = EvaluateAll(f.graph, partial, {Rational(1)}, 256).back().ToBall(256);
+    const Ball expected = DifferentiateAt(f, BindPoint(f, ReadAssignments("x=1", "at")), 256).gradient[0].ToBall(256);
+    EXPECT_TRUE(arb_overlaps(value.raw(), expected.raw())) << text;
+  }
+}
+
 TEST(Tape, ForwardAndReverseModeAgreeAndMatchDifferences) {
   Random random(2);
   for (const char* text : {"sin(x*y)+exp(x/y)-tanh(z)", "x^y*ln(z+3)/sqrt(y)", "atan2(x,y)+asin(x/4)*acos(z/9)",
