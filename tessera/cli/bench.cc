@@ -56,6 +56,8 @@ BenchReport Measure(const Options& o, const Globals& globals) {
   infer::FirstTokenSeconds(*loaded.model, kShortPrompt, options);
   report.first_token_seconds = SecondsSince(start);
   const infer::ModelCost cost = infer::CostOf(*loaded.model, *options.cache_dtype);
+  report.experts = cost.experts;
+  report.chosen = cost.chosen;
   {
     ProgressBar bar(globals, ProgressBar::Unit::kItems);
     report.results = infer::RunBenchmark(*loaded.model, options, cost,

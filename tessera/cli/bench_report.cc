@@ -6,6 +6,7 @@
 
 #include "tessera/core/json.h"
 #include "tessera/core/json_text.h"
+#include "tessera/math/numeric/coverage.h"
 
 namespace tessera::cli {
 namespace {
@@ -15,12 +16,24 @@ std::string ShareText(const infer::BenchmarkResult& result, const BenchReport& r
   return share.limit.empty() ? "" : fmt::format("{:.0f} % of {}", 100 * share.share, share.limit);
 }
 
+// "experts: 6 of 64 work for a token; a pass of pp512 reads 64.0, tg128 reads 6.0 on average; …"
+std::string Experts(const BenchReport& r) {
+  if (r.experts == 0) return "";
+  std::string text = fmt::format("experts: {} of {} work for a token; a pass of", r.chosen, r.experts);
+  for (const infer::BenchmarkResult& result : r.results)
+    text += fmt::format("{} {} reads {:.1f}", &result == r.results.data() ? "" : ",", result.name, result.experts_read);
+  text += " on average";
+  if (r.experts <= math::numeric::kMaxThings)
+    text += fmt::format("; after {:.0f} tokens all were used", math::numeric::ExpectedDrawsForAll(r.experts, r.chosen));
+  return text + " (equally likely ones)\n";
+}
+
 std::string Below(const BenchReport& r) {
-  return fmt::format(
-      "load {:.2f} s, first token after {:.2f} s, peak memory {:.0f} MiB\n"
-      "this machine: reads {:.1f} GB/s, computes {:.0f} Gop/s in {}; {}, {} threads, cache {}\n",
-      r.load_seconds, r.first_token_seconds, r.peak_mebibytes, r.bytes_per_second * 1e-9,
-      r.operations_per_second * 1e-9, kernels::Name(r.kind), r.isa, r.threads, r.cache_type);
+  return Experts(r) + fmt::format(
+                          "load {:.2f} s, first token after {:.2f} s, peak memory {:.0f} MiB\n"
+                          "this machine: reads {:.1f} GB/s, computes {:.0f} Gop/s in {}; {}, {} threads, cache {}\n",
+                          r.load_seconds, r.first_token_seconds, r.peak_mebibytes, r.bytes_per_second * 1e-9,
+                          r.operations_per_second * 1e-9, kernels::Name(r.kind), r.isa, r.threads, r.cache_type);
 }
 
 std::string Quoted(std::string_view text) {
@@ -86,6 +99,7 @@ std::string BenchJson(const BenchReport& report) {
                      {"samples", r.tokens_per_second},
                      {"bytes_per_token", r.bytes_per_token},
                      {"operations_per_token", r.operations_per_token},
+                     {"experts_read", r.experts_read},
                      {"share_of_limit", share.share},
                      {"limit", share.limit}});
   }

@@ -19,6 +19,7 @@ struct BenchReport {
   double bytes_per_second = 0;       // that the machine reads at best
   double operations_per_second = 0;  // that it computes at best, in the arithmetic named by `kind`
   kernels::PeakKind kind = kernels::PeakKind::kF32;
+  int64_t experts = 0, chosen = 0;  // of a mixture of experts: in a layer, and at work for a token
 };
 
 // How near a result is to the machine's limit: the time that its bytes or its operations need at least, whichever is

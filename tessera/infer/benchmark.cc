@@ -63,18 +63,22 @@ class Bench {
 
   // What a token of each test needs, when all rows of a pass share the reading of the weights.
   void SetPromptCost(BenchmarkResult& result) const {
-    const auto rows = static_cast<double>(options_.sequences * options_.prompt_tokens);
-    const double passes = std::ceil(rows / static_cast<double>(options_.chunk_tokens));
+    const int64_t rows = options_.sequences * options_.prompt_tokens;
+    const int64_t whole = rows / options_.chunk_tokens, rest = rows % options_.chunk_tokens;
+    const auto pass = [&](int64_t r) { return cost_.WeightBytes(r) + static_cast<double>(cost_.logits_bytes); };
+    const double bytes = static_cast<double>(whole) * pass(options_.chunk_tokens) + (rest > 0 ? pass(rest) : 0);
     const auto logits = static_cast<double>(options_.sequences);
-    result.bytes_per_token = passes * static_cast<double>(cost_.weight_bytes + cost_.logits_bytes) / rows;
-    result.operations_per_token =
-        static_cast<double>(cost_.row_operations) + logits * static_cast<double>(cost_.logits_operations) / rows;
+    result.bytes_per_token = bytes / static_cast<double>(rows);
+    result.experts_read = cost_.ExpertsRead(std::min(rows, options_.chunk_tokens));
+    result.operations_per_token = static_cast<double>(cost_.row_operations) +
+                                  logits * static_cast<double>(cost_.logits_operations) / static_cast<double>(rows);
   }
   void SetAnswerCost(BenchmarkResult& result) const {
     const double positions = static_cast<double>(options_.depth) + static_cast<double>(options_.answer_tokens) / 2 + 1;
+    const double weights = cost_.WeightBytes(options_.sequences) + static_cast<double>(cost_.logits_bytes);
     result.bytes_per_token =
-        static_cast<double>(cost_.weight_bytes + cost_.logits_bytes) / static_cast<double>(options_.sequences) +
-        positions * static_cast<double>(cost_.cache_bytes);
+        weights / static_cast<double>(options_.sequences) + positions * static_cast<double>(cost_.cache_bytes);
+    result.experts_read = cost_.ExpertsRead(options_.sequences);
     result.operations_per_token = static_cast<double>(cost_.row_operations + cost_.logits_operations);
   }
 

@@ -29,6 +29,7 @@ struct BenchmarkResult {
   std::vector<double> tokens_per_second;  // one a repetition
   double bytes_per_token = 0;             // that must be read, by ModelCost
   double operations_per_token = 0;        // that must be done
+  double experts_read = 0;                // of a layer by a full pass, on average; 0: the model has none
   double mean() const;
   double deviation() const;  // of the sample; 0 for one repetition
 };

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "tessera/kernels/kv_pages.h"
+#include "tessera/math/numeric/coverage.h"
 
 namespace tessera::infer {
 namespace {
@@ -14,23 +15,32 @@ kernels::PeakKind KindOf(DType dtype) {
 
 }  // namespace
 
+double ModelCost::ExpertsRead(int64_t rows) const {
+  return experts > 0 ? math::numeric::ExpectedDistinct(experts, chosen, static_cast<double>(rows)) : 0;
+}
+
+double ModelCost::WeightBytes(int64_t rows) const {
+  const double read = experts > 0 ? ExpertsRead(rows) / static_cast<double>(experts) : 0;
+  return static_cast<double>(weight_bytes) + read * static_cast<double>(expert_bytes);
+}
+
 ModelCost CostOf(models::LanguageModel& model, DType cache_dtype) {
   ModelCost cost;
   std::array<int64_t, 3> bytes_of_kind{};
   const nn::Parameters& weights = model.parameters();
   const auto is_output = [](std::string_view name) { return name.ends_with("lm_head.weight"); };
   const models::ModelSummary& summary = model.summary();
-  const double at_work =
-      summary.experts > 0 ? static_cast<double>(summary.chosen) / static_cast<double>(summary.experts) : 1;
+  cost.experts = summary.experts;
+  cost.chosen = summary.chosen;
+  int64_t expert_operations = 0;
   bool tied = true;
   for (const std::string& name : weights.names()) tied = tied && !is_output(name);
   for (const std::string& name : weights.names()) {
     const bool text = name.starts_with("model.") || name.starts_with("language_model.");
     if (!text && !is_output(name)) continue;  // a vision tower's, which tokens do not read
     const Tensor& weight = weights.Get(name);
-    const double share = name.find(".mlp.experts.") == std::string::npos ? 1 : at_work;
-    const auto of = [share](int64_t count) { return static_cast<int64_t>(share * static_cast<double>(count)); };
-    const int64_t bytes = of(BytesFor(weight.dtype(), weight.numel()));
+    const bool routed = summary.experts > 0 && name.find(".mlp.experts.") != std::string::npos;
+    const int64_t bytes = BytesFor(weight.dtype(), weight.numel());
     const bool table = name.ends_with("embed_tokens.weight");
     if (table && !tied) continue;
     if (table || is_output(name)) {
@@ -38,11 +48,12 @@ ModelCost CostOf(models::LanguageModel& model, DType cache_dtype) {
       cost.logits_operations += 2 * weight.numel();
       continue;
     }
-    cost.weight_bytes += bytes;
+    (routed ? cost.expert_bytes : cost.weight_bytes) += bytes;
     if (weight.rank() < 2) continue;
-    cost.row_operations += of(2 * weight.numel());
+    (routed ? expert_operations : cost.row_operations) += 2 * weight.numel();
     bytes_of_kind[static_cast<size_t>(KindOf(weight.dtype()))] += bytes;
   }
+  if (cost.experts > 0) cost.row_operations += expert_operations * cost.chosen / cost.experts;
   for (const kernels::PeakKind kind : {kernels::PeakKind::kBf16, kernels::PeakKind::kInt8})
     if (bytes_of_kind[static_cast<size_t>(kind)] > bytes_of_kind[static_cast<size_t>(cost.kind)]) cost.kind = kind;
   for (const models::KvShape& kv : model.summary().kv)

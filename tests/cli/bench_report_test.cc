@@ -63,5 +63,19 @@ TEST(BenchReport, AsTextAndMarkdownSaysRateDeviationAndShare) {
   EXPECT_NE(BenchMarkdown(Report()).find("| pp512 | 100.0 ± 1.4 | 25 % of int8 |"), std::string::npos);
 }
 
+TEST(BenchReport, OfExpertsSaysHowManyAPassReads) {
+  BenchReport report = Report();
+  EXPECT_EQ(BenchText(report).find("experts"), std::string::npos);
+  report.experts = 64;
+  report.chosen = 6;
+  report.results[0].experts_read = 64;
+  report.results[1].experts_read = 6;
+  EXPECT_NE(BenchText(report).find("experts: 6 of 64 work for a token; a pass of pp512 reads 64.0, tg8 reads 6.0 on "
+                                   "average; after 49 tokens all were used (equally likely ones)\n"),
+            std::string::npos)
+      << BenchText(report);
+  EXPECT_EQ(ParseJson(BenchJson(report), "report")["tests"][1]["experts_read"], 6.0);
+}
+
 }  // namespace
 }  // namespace tessera::cli

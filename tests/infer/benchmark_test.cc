@@ -73,5 +73,18 @@ TEST(Benchmark, ATokenOfSeveralSequencesSharesTheReadingOfTheWeights) {
   EXPECT_DOUBLE_EQ(results[1].operations_per_token, 1050);
 }
 
+// Two of four experts a row: 30 rows read all of them, two answers at once three.
+TEST(Benchmark, ATokenReadsTheExpertsThatItsPassNeeds) {
+  const TinyModel tiny;
+  const ModelCost cost{.weight_bytes = 600, .expert_bytes = 400, .experts = 4, .chosen = 2};
+  const auto results = RunBenchmark(
+      *tiny.model, {.prompt_tokens = 20, .answer_tokens = 8, .repetitions = 1, .sequences = 2, .chunk_tokens = 30},
+      cost, [](int64_t, int64_t) {});
+  EXPECT_NEAR(results[0].bytes_per_token, (2 * 600 + 400 + 400 * (1 - std::pow(0.5, 10))) / 40, 1e-6);
+  EXPECT_NEAR(results[0].experts_read, 4, 1e-6);
+  EXPECT_DOUBLE_EQ(results[1].bytes_per_token, (600 + 300) / 2.0);
+  EXPECT_DOUBLE_EQ(results[1].experts_read, 3);
+}
+
 }  // namespace
 }  // namespace tessera::infer

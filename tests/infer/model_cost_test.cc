@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "infer/tiny_model.h"
 #include "models/golden.h"
 
@@ -23,16 +25,28 @@ TEST(ModelCost, CountsWhatTheFileStores) {
 // Of eight experts three work for a token, and the tower for none.
 TEST(ModelCost, CountsTheExpertsAtWorkAndNoTower) {
   const auto model = models::Golden("kimi_vl_fp32").Load();
-  int64_t values = 0;
+  int64_t plain = 0, routed = 0;
   for (const std::string& name : model->parameters().names()) {
     const int64_t count = model->parameters().Get(name).numel();
     if (!name.starts_with("language_model.model.layers.")) continue;
-    values += name.find(".experts.") == std::string::npos ? 8 * count : 3 * count;
+    (name.find(".experts.") == std::string::npos ? plain : routed) += count;
   }
   const ModelCost cost = CostOf(*model, DType::kF16);
   const int64_t norm = model->parameters().Get("language_model.model.norm.weight").numel();
-  EXPECT_EQ(cost.weight_bytes, 4 * values / 8 + 4 * norm);
+  EXPECT_EQ(cost.weight_bytes, 4 * (plain + norm));
+  EXPECT_EQ(cost.expert_bytes, 4 * routed);
   EXPECT_EQ(cost.logits_bytes, 4 * 640 * 64);
+  EXPECT_DOUBLE_EQ(cost.WeightBytes(1), static_cast<double>(4 * (plain + norm)) + 4 * routed * 3 / 8.0);
+}
+
+TEST(ModelCost, RowsTogetherReadMoreExpertsAndNeverMoreThanAll) {
+  const ModelCost cost{.weight_bytes = 100, .expert_bytes = 6400, .experts = 64, .chosen = 6};
+  EXPECT_DOUBLE_EQ(cost.ExpertsRead(1), 6);
+  EXPECT_DOUBLE_EQ(cost.ExpertsRead(8), 64 * (1 - std::pow(58.0 / 64, 8)));
+  EXPECT_DOUBLE_EQ(cost.WeightBytes(1), 100 + 600);
+  EXPECT_NEAR(cost.WeightBytes(512), 100 + 6400, 1e-9);
+  EXPECT_DOUBLE_EQ(ModelCost{.weight_bytes = 100}.WeightBytes(8), 100);
+  EXPECT_EQ(ModelCost{.weight_bytes = 100}.ExpertsRead(8), 0);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include "math/golden.h"
 #include "tessera/math/errors.h"
 #include "tessera/math/harmonic/proof.h"
+#include "tessera/math/numeric/harmonic_sum.h"
 
 namespace tessera::math::harmonic {
 namespace {
@@ -100,6 +101,13 @@ TEST(HarmonicProof, ChipsLieInsideTheUnitSquareAndFillGamma) {
     area += std::abs(twice) / 2;
   }
   EXPECT_NEAR(area, 0.5772, 0.005);
+}
+
+TEST(Harmonic, SumsInDoublesAgreeWithCertifiedDigits) {
+  for (const int64_t n : {1, 2, 17, 33, 1000, 151936, 1'000'000'000}) {
+    const double certified = Enclose(n, 128).ToDouble();
+    EXPECT_NEAR(numeric::HarmonicSum(n), certified, 1e-15 * certified) << n;
+  }
 }
 
 }  // namespace
