@@ -1,9 +1,11 @@
 // `tessera math` from outside: answers, exit codes, pictures.
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <fstream>
 
 #include "cli/program_runner.h"
 #include "tessera/core/json.h"
@@ -48,6 +50,35 @@ TEST(MathWalk, EveryQuestionAnswers) {
   EXPECT_EQ(AskJson({"walk", "polya", "-d", "2"})["return_probability"], "1");
   EXPECT_EQ(AskJson({"walk", "gf", "--of", "first-return", "--terms", "5"})["coefficients"][4], "1/8");
   EXPECT_EQ(AskJson({"walk", "simulate", "--walkers", "1e4", "--steps", "100", "--check"})["agrees"], true);
+}
+
+// A file of single entries stays sparse: here a chain with a spring to the ground at one end, or at none.
+TEST(MathQuadratic, LargeSparseFilesGetTheirKindWithACertificate) {
+  const auto chain = [](double ground) {
+    constexpr int kLinks = 20'000;
+    std::string text =
+        fmt::format("%%MatrixMarket matrix coordinate real symmetric\n{} {} {}\n", kLinks, kLinks, 2 * kLinks - 1);
+    for (int i = 1; i <= kLinks; ++i) {
+      const double diagonal = i == 1 ? 1 + ground : i == kLinks ? 1 : 2;
+      text += fmt::format("{} {} {}\n", i, i, diagonal);
+      if (i > 1) text += fmt::format("{} {} -1\n", i, i - 1);
+    }
+    return text;
+  };
+  const std::string path = testing::TempDir() + "chain.mtx";
+  std::ofstream(path) << chain(1);
+  const Json grounded = AskJson({"quadratic", "--matrix", path});
+  EXPECT_EQ(grounded["kind"], "unique minimum");
+  EXPECT_EQ(grounded["inertia"]["positive"], 20'000);
+  std::ofstream(path) << chain(-1);
+  const Json pulled = AskJson({"quadratic", "--matrix", path});
+  EXPECT_EQ(pulled["kind"], "saddle");
+  EXPECT_EQ(pulled["inertia"]["negative"], 1);
+  EXPECT_EQ(pulled["descent"].size(), 20'000u);
+  std::ofstream(path) << chain(0);  // singular: the whole chain moves freely
+  EXPECT_EQ(Ask({"quadratic", "--matrix", path}).exit_code, 4);
+  EXPECT_EQ(Ask({"quadratic", "--matrix", path, "--exact"}).exit_code, 2);
+  std::filesystem::remove(path);
 }
 
 TEST(MathWalk, BadInputEndsWithTwoAndSaysWhatIsWrong) {

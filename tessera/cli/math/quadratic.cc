@@ -2,6 +2,7 @@
 
 #include "tessera/math/quadratic/quadratic.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "tessera/cli/math/commands.h"
@@ -12,6 +13,7 @@
 #include "tessera/math/quadratic/dense.h"
 #include "tessera/math/quadratic/picture.h"
 #include "tessera/math/quadratic/read.h"
+#include "tessera/math/quadratic/sparse.h"
 
 namespace tessera::cli {
 namespace {
@@ -21,6 +23,7 @@ using math::Rational;
 
 constexpr int64_t kExactByItself = 40;   // n up to which rational arithmetic is quick enough for everyone
 constexpr int64_t kExactFallback = 120;  // n up to which it decides what doubles do not
+constexpr int64_t kDenseRows = 1000;     // n from which a file of single entries stays sparse
 constexpr size_t kMaxFile = size_t{4} << 30;
 
 struct Options {
@@ -91,7 +94,7 @@ Answer ExactAnswer(const quadratic::NamedProblem& named, int64_t digits) {
   return answer;
 }
 
-Answer DenseAnswer(const quadratic::DenseSolution& s) {
+Answer DoubleAnswer(const quadratic::DenseSolution& s) {
   Answer answer;
   AddKind(answer, s.kind, s.inertia);
   answer.Set("exact", false).Set("b_in_range", true).Set("x", s.x);
@@ -133,9 +136,35 @@ quadratic::DenseProblem Rounded(const quadratic::ExactProblem& exact) {
   return p;
 }
 
+// A direction along which f is unbounded; of a long one its largest parts.
+void AddDirection(Answer& answer, std::string_view key, std::string_view label, const std::vector<double>& v) {
+  if (v.empty()) return;
+  const auto largest = std::ranges::max_element(v, {}, [](double x) { return std::abs(x); });
+  const auto others = std::ranges::count_if(v, [](double x) { return x != 0; }) - 1;
+  answer.Set(key, v);
+  answer.Line(label, fmt::format("a direction whose largest part is x{} ({} others are not 0; --json has them)",
+                                 largest - v.begin() + 1, others));
+}
+
+// Zeros of large sparse matrices are never stored.
+Answer SparseAnswer(const Options& o, std::string_view text) {
+  quadratic::SparseProblem p{.a = quadratic::ReadSparse(text, o.matrix),
+                             .c = math::ParseRational(o.constant, "--constant").ToDouble()};
+  p.b.assign(static_cast<size_t>(p.a.n), 0);
+  if (!o.linear.empty()) p.b = quadratic::ReadDoubleTable(ReadFile(o.linear, kMaxFile), o.linear).values;
+  const quadratic::SparseOutcome outcome = quadratic::SolveSparse(p);
+  if (!outcome.solution) math::FailUndecided("{}", outcome.why_not);
+  Answer answer = DoubleAnswer(*outcome.solution);
+  AddDirection(answer, "descent", "falls without bound along", outcome.descent);
+  AddDirection(answer, "ascent", "grows without bound along", outcome.ascent);
+  answer.Set("entries", p.a.value.size()).Set("factor_entries", outcome.factor_values);
+  return answer.Line("sparse",
+                     fmt::format("{} entries of A, {} of its factor", p.a.value.size(), outcome.factor_values));
+}
+
 // Large matrices never become fractions.
-Answer LargeAnswer(const Options& o) {
-  quadratic::DoubleTable table = quadratic::ReadDoubleTable(ReadFile(o.matrix, kMaxFile), o.matrix);
+Answer LargeAnswer(const Options& o, std::string_view text) {
+  quadratic::DoubleTable table = quadratic::ReadDoubleTable(text, o.matrix);
   if (table.rows != table.columns)
     math::FailInput("dimension", "{}: A is {} × {}; it must be square", o.matrix, table.rows, table.columns);
   quadratic::DenseProblem p{.n = table.rows,
@@ -144,7 +173,7 @@ Answer LargeAnswer(const Options& o) {
                             .c = math::ParseRational(o.constant, "--constant").ToDouble()};
   if (!o.linear.empty()) p.b = quadratic::ReadDoubleTable(ReadFile(o.linear, kMaxFile), o.linear).values;
   const int64_t n = p.n;
-  if (const auto solution = quadratic::SolveDense(std::move(p))) return DenseAnswer(*solution);
+  if (const auto solution = quadratic::SolveDense(std::move(p))) return DoubleAnswer(*solution);
   Undecided(n);
 }
 
@@ -153,13 +182,16 @@ Answer Ask(const Options& o, const Globals& globals) {
   if (given != 1) math::FailInput("usage", "quadratic: give one of a formula, --matrix FILE and --laplacian WxH");
   if (!o.grid.laplacian.empty()) return AskGrid(o.grid, globals);
   constexpr uintmax_t kSmallFile = 1 << 20;
-  if (o.expression.empty() && !o.exact && std::filesystem::exists(o.matrix) &&
-      std::filesystem::file_size(o.matrix) > kSmallFile)
-    return LargeAnswer(o);
+  if (o.expression.empty() && !o.exact) {
+    const std::string text = ReadFile(o.matrix, kMaxFile);
+    if (quadratic::IsSparseTable(text) && quadratic::SparseRows(text, o.matrix) > kDenseRows)
+      return SparseAnswer(o, text);
+    if (text.size() > kSmallFile) return LargeAnswer(o, text);
+  }
   const quadratic::NamedProblem named = ReadProblem(o);
   quadratic::RequireQuadratic(named.problem);
   if (o.exact || named.problem.n <= kExactByItself) return ExactAnswer(named, o.digits);
-  if (const auto solution = quadratic::SolveDense(Rounded(named.problem))) return DenseAnswer(*solution);
+  if (const auto solution = quadratic::SolveDense(Rounded(named.problem))) return DoubleAnswer(*solution);
   if (named.problem.n <= kExactFallback) return ExactAnswer(named, o.digits);
   Undecided(named.problem.n);
 }

@@ -26,6 +26,7 @@ Lapack Open() {
   Find(library, "dpotri_", lapack.dpotri);
   Find(library, "dsytrf_", lapack.dsytrf);
   Find(library, "dsytrs_", lapack.dsytrs);
+  Find(library, "dgemm_", lapack.dgemm);  // LAPACK's library finds it in the BLAS that it needs
   return lapack;
 }
 

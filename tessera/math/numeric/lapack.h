@@ -15,6 +15,10 @@ struct Lapack {
                  int* info);
   void (*dsytrs)(const char* uplo, const int* n, const int* nrhs, const double* a, const int* lda, const int* ipiv,
                  double* b, const int* ldb, int* info);
+  // c <- alpha op(a) op(b) + beta c
+  void (*dgemm)(const char* transa, const char* transb, const int* m, const int* n, const int* k, const double* alpha,
+                const double* a, const int* lda, const double* b, const int* ldb, const double* beta, double* c,
+                const int* ldc);
 };
 
 // From OpenBLAS, else from whatever LAPACK the system has. Throws Error if there is none.

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "tessera/math/quadratic/quadratic.h"
+#include "tessera/math/quadratic/sparse.h"
 
 namespace tessera::math::quadratic {
 
@@ -35,5 +36,14 @@ struct DoubleTable {
   std::vector<double> values;
 };
 DoubleTable ReadDoubleTable(std::string_view text, std::string_view where);
+
+inline constexpr int64_t kMaxSparseRows = 20'000'000, kMaxSparseEntries = 500'000'000;
+
+// Whether the text is a Matrix Market file of single entries, and how many rows it says it has.
+bool IsSparseTable(std::string_view text);
+int64_t SparseRows(std::string_view text, std::string_view where);
+// Its square matrix without ever storing the zeros. Throws MathError as ReadTable does, and "syntax" for a place given
+// twice.
+SparseMatrix ReadSparse(std::string_view text, std::string_view where);
 
 }  // namespace tessera::math::quadratic

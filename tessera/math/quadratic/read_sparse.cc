@@ -1,0 +1,67 @@
+#include <algorithm>
+
+#include "tessera/math/quadratic/read.h"
+#include "tessera/math/quadratic/table_text.h"
+
+namespace tessera::math::quadratic {
+
+using namespace table_text;
+
+bool IsSparseTable(std::string_view text) {
+  return text.starts_with("%%MatrixMarket") &&
+         text.substr(0, text.find('\n')).find("coordinate") != std::string_view::npos;
+}
+
+int64_t SparseRows(std::string_view text, std::string_view where) {
+  Lines lines(text);
+  MarketLines market(lines, where);
+  if (!market.Next()) Wrong("syntax", where, lines.number, "the line with the sizes is missing");
+  return market.Index(0, kMaxSparseRows);
+}
+
+SparseMatrix ReadSparse(std::string_view text, std::string_view where) {
+  Lines lines(text);
+  std::string_view line;
+  lines.Next(line);
+  const MarketHeader header = ReadMarketHeader(line, where);
+  MarketLines market(lines, where);
+  if (!market.Next()) Wrong("syntax", where, lines.number, "the line with the sizes is missing");
+  const int64_t n = market.Index(0, kMaxSparseRows), columns = market.Index(1, kMaxSparseRows);
+  const int64_t entries = market.Index(2, kMaxSparseEntries);
+  if (n != columns) FailInput("dimension", "{}: A is {} × {}; it must be square", where, n, columns);
+  if (n < 1) FailInput("dimension", "{}: a matrix of 0 × 0 has no values", where);
+  struct Entry {
+    int32_t row, column;
+    double value;
+  };
+  std::vector<Entry> found;
+  // An entry takes four bytes at least, so a size that lies reserves no more than the file is long.
+  found.reserve(std::min(static_cast<size_t>(2 * entries), text.size() / 2));
+  for (int64_t k = 0; k < entries; ++k) {
+    if (!market.Next())
+      Wrong("syntax", where, lines.number, fmt::format("the file ends after {} of {} entries", k, entries));
+    const int64_t i = market.Index(0, n), j = market.Index(1, n);
+    if (i < 1 || j < 1) Wrong("syntax", where, lines.number, "indices begin at 1");
+    if (!header.pattern && market.words.size() < 3) Wrong("syntax", where, lines.number, "an entry has no value");
+    const double value = header.pattern ? 1 : Read<double>(market.words[2], where, lines.number);
+    found.push_back({static_cast<int32_t>(i - 1), static_cast<int32_t>(j - 1), value});
+    if (header.symmetric && i != j) found.push_back({static_cast<int32_t>(j - 1), static_cast<int32_t>(i - 1), value});
+  }
+  std::ranges::sort(
+      found, [](const Entry& a, const Entry& b) { return a.row != b.row ? a.row < b.row : a.column < b.column; });
+  SparseMatrix a{.n = n, .start = std::vector<int64_t>(static_cast<size_t>(n) + 1)};
+  a.column.reserve(found.size());
+  a.value.reserve(found.size());
+  for (size_t e = 0; e < found.size(); ++e) {
+    if (e > 0 && found[e].row == found[e - 1].row && found[e].column == found[e - 1].column)
+      FailInput("syntax", "{}: row {}, column {} is given twice", where, found[e].row + 1, found[e].column + 1);
+    if (found[e].value == 0) continue;
+    a.column.push_back(found[e].column);
+    a.value.push_back(found[e].value);
+    ++a.start[static_cast<size_t>(found[e].row) + 1];
+  }
+  for (size_t i = 0; i < static_cast<size_t>(n); ++i) a.start[i + 1] += a.start[i];
+  return a;
+}
+
+}  // namespace tessera::math::quadratic
