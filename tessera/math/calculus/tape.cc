@@ -81,23 +81,31 @@ Partials PartialsDouble(Op op, double a, double b, double y) {
 
 Tape::Tape(const Graph& graph, NodeId root)
     : nodes_(graph.nodes().begin(), graph.nodes().begin() + root + 1),
-      depends_(DependsOnVariables(graph)),
       values_(nodes_.size()),
       adjoints_(nodes_.size()),
       variables_(graph.variables().size(), nodes_.size()) {
+  const std::vector<bool> depends = DependsOnVariables(graph);
+  depends_.assign(depends.begin(), depends.begin() + root + 1);
   for (size_t id = 0; id < nodes_.size(); ++id) {
-    if (nodes_[id].op == Op::kVariable) variables_[static_cast<size_t>(nodes_[id].a)] = id;
-    if (nodes_[id].op == Op::kNumber) values_[id] = graph.number(nodes_[id]).ToDouble();
+    const Node& node = nodes_[id];
+    if (node.op == Op::kVariable) variables_[static_cast<size_t>(node.a)] = id;
+    if (node.op == Op::kNumber) values_[id] = graph.number(node).ToDouble();
+    if (node.op <= Op::kVariable) continue;
+    if (depends_[id]) {
+      to_do_.push_back(static_cast<uint32_t>(id));
+    } else {  // the same at every point
+      const double a = node.a >= 0 ? values_[static_cast<size_t>(node.a)] : 0;
+      values_[id] = ApplyDouble(node.op, a, node.b >= 0 ? values_[static_cast<size_t>(node.b)] : a);
+    }
   }
 }
 
 double Tape::Value(std::span<const double> x) {
   for (size_t i = 0; i < variables_.size(); ++i)
     if (variables_[i] < nodes_.size()) values_[variables_[i]] = x[i];
-  for (size_t id = 0; id < nodes_.size(); ++id) {
+  for (const uint32_t id : to_do_) {
     const Node& node = nodes_[id];
-    if (node.op <= Op::kVariable) continue;
-    const double a = node.a >= 0 ? values_[static_cast<size_t>(node.a)] : 0;
+    const double a = values_[static_cast<size_t>(node.a)];
     values_[id] = ApplyDouble(node.op, a, node.b >= 0 ? values_[static_cast<size_t>(node.b)] : a);
   }
   return values_.back();
@@ -109,10 +117,11 @@ double Tape::Gradient(std::span<const double> x, std::span<double> gradient) {
   adjoints_.back() = 1;
   DoubleAlgebra algebra;
   Rules<DoubleAlgebra> rules{algebra};
-  for (size_t id = nodes_.size(); id-- > 0;) {
+  for (size_t k = to_do_.size(); k-- > 0;) {
+    const size_t id = to_do_[k];
     const Node& node = nodes_[id];
     const double above = adjoints_[id];
-    if (!depends_[id] || node.op == Op::kVariable || above == 0) continue;
+    if (above == 0) continue;
     const auto a = static_cast<size_t>(node.a), b = static_cast<size_t>(node.b >= 0 ? node.b : node.a);
     if (depends_[a]) adjoints_[a] += above * rules.First(node.op, values_[a], values_[b], values_[id]);
     if (node.b >= 0 && depends_[b]) adjoints_[b] += above * rules.Second(node.op, values_[a], values_[b], values_[id]);

@@ -1,6 +1,7 @@
 #pragma once
 // An expression in doubles, evaluated again and again: value, gradient by reverse mode, slope by forward mode.
 
+#include <cstdint>
 #include <span>
 #include <vector>
 
@@ -21,7 +22,8 @@ class Tape {
 
  private:
   std::vector<Node> nodes_;
-  std::vector<bool> depends_;
+  std::vector<uint8_t> depends_;  // of each node: whether on a variable
+  std::vector<uint32_t> to_do_;   // the nodes that a value takes: no numbers, no variables
   std::vector<double> values_, adjoints_;
   std::vector<size_t> variables_;  // the nodes of the variables, or none
 };
