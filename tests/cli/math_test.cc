@@ -52,6 +52,22 @@ TEST(MathWalk, EveryQuestionAnswers) {
   EXPECT_EQ(AskJson({"walk", "simulate", "--walkers", "1e4", "--steps", "100", "--check"})["agrees"], true);
 }
 
+TEST(MathGradient, FormulasTooLongForAShellComeFromFiles) {
+  const std::string path = testing::TempDir() + "formula.txt";
+  std::string text = "x1*x2";
+  for (int i = 0; i < 50'000; ++i) text += " + x1";
+  std::ofstream(path) << text << "\n";
+  EXPECT_EQ(AskJson({"gradient", "--file", path, "--at", "1,2"})["gradient"], Json::array({"50002", "1"}));
+  std::ofstream(path) << std::string(100'000, '(') << "x" << std::string(100'000, ')');
+  const ProgramResult deep = Ask({"gradient", "--file", path});
+  EXPECT_EQ(deep.exit_code, 2);
+  EXPECT_THAT(deep.err, HasSubstr("nested"));
+  std::ofstream(path) << std::string(20 << 20, 'x');
+  EXPECT_NE(Ask({"gradient", "--file", path}).exit_code, 0);
+  EXPECT_EQ(Ask({"gradient"}).exit_code, 2);
+  std::filesystem::remove(path);
+}
+
 // A file of single entries stays sparse: here a chain with a spring to the ground at one end, or at none.
 TEST(MathQuadratic, LargeSparseFilesGetTheirKindWithACertificate) {
   const auto chain = [](double ground) {

@@ -6,6 +6,8 @@
 
 #include "tessera/cli/math/commands.h"
 #include "tessera/cli/math/options.h"
+#include "tessera/core/mapped_file.h"
+#include "tessera/math/calculus/parse.h"
 #include "tessera/math/calculus/picture.h"
 #include "tessera/math/calculus/print.h"
 #include "tessera/math/calculus/rules.h"
@@ -19,16 +21,23 @@ using math::Rational;
 
 struct Options {
   AnswerFlags flags;
-  std::string formula, at;
+  std::string formula, file, at;
   std::vector<std::string> along;
   int64_t digits = 15;
   bool latex = false;
 };
 
+// The space before "-x^2" kept it from being a flag.
+std::string WithoutMark(const std::string& text) { return text.starts_with(" -") ? text.substr(1) : text; }
+
+std::string FormulaOf(const Options& o) {
+  return o.file.empty() ? WithoutMark(o.formula) : ReadFile(o.file, math::calculus::kMaxExpressionBytes);
+}
+
 // Everything that is asked about one formula at one point.
 class Question {
  public:
-  explicit Question(const Options& o) : o_(o), f_(ReadFormula(WithoutMark(o.formula))) {}
+  explicit Question(const Options& o) : o_(o), f_(ReadFormula(FormulaOf(o))) {}
 
   Answer Ask() {
     AddPartials();
@@ -55,9 +64,6 @@ class Question {
   }
 
  private:
-  // The space that keeps "-x^2" from being a flag.
-  static std::string_view WithoutMark(std::string_view text) { return text.starts_with(" -") ? text.substr(1) : text; }
-
   const Options& o_;
   Formula f_;
   Answer answer_;
@@ -270,7 +276,9 @@ void AddGradient(CLI::App& math, const Globals&) {
       "tessera math gradient \"x^2+y^2\" --at 1,2 --along 3,4\n  tessera math gradient \"abs(x)*x\" --at x=0\nA "
       "formula that begins with a minus goes in brackets: \"(-x^2)\".");
   const auto o = std::make_shared<Options>();
-  AddText(*command, "FORMULA", o->formula, "For example \"sin(x*y)+exp(x/y)\"", "TEXT")->required();
+  CLI::Option* formula = AddText(*command, "FORMULA", o->formula, "For example \"sin(x*y)+exp(x/y)\"", "TEXT");
+  AddText(*command, "--file", o->file, "Read the formula from this file; shells take no more than 128 kB", "FILE")
+      ->excludes(formula);
   AddText(*command, "--at", o->at, "The place: 1,2 in the order of the names, or x=1,y=2", "PLACE");
   command->add_option("--along", o->along, "A direction, of any length; may be given again")
       ->type_name("V")

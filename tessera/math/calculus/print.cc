@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "tessera/math/errors.h"
 
 namespace tessera::math::calculus {
@@ -21,10 +23,16 @@ class Printer {
  public:
   Printer(const Graph& graph, Notation notation) : graph_(graph), latex_(notation == Notation::kLatex) {}
 
-  // The node's text from those of its operands.
-  Text Of(const Node& node, const std::vector<Text>& texts) const {
-    const auto a = [&](int binding) { return Bracketed(texts[static_cast<size_t>(node.a)], binding); };
-    const auto b = [&](int binding) { return Bracketed(texts[static_cast<size_t>(node.b)], binding); };
+  // The node's text from those of its operands. `left` counts how often each of these will still be needed: the last
+  // time it is moved, so that a sum of n terms, n nodes deep, takes no n² bytes.
+  Text Of(const Node& node, std::vector<Text>& texts, std::vector<int>& left) const {
+    const auto take = [&](NodeId id, int binding) {
+      const auto at = static_cast<size_t>(id);
+      if (--left[at] > 0) return Bracketed(texts[at], binding);
+      return Bracketed(std::exchange(texts[at], {}), binding);
+    };
+    const auto a = [&](int binding) { return take(node.a, binding); };
+    const auto b = [&](int binding) { return take(node.b, binding); };
     switch (node.op) {
       case Op::kNumber:
         return Number(graph_.number(node));
@@ -73,8 +81,8 @@ class Printer {
   const Graph& graph_;
   bool latex_;
 
-  std::string Bracketed(const Text& text, int binding) const {
-    if (text.binding >= binding) return text.text;
+  std::string Bracketed(Text text, int binding) const {
+    if (text.binding >= binding) return std::move(text.text);
     return latex_ ? "\\left(" + text.text + "\\right)" : "(" + text.text + ")";
   }
 
@@ -131,11 +139,12 @@ NamedText ToNamedText(const Graph& graph, const std::vector<NodeId>& roots, Nota
   prefix = Unused(graph, std::move(prefix));
   const Printer printer(graph, notation);
   const std::vector<int> uses = Uses(graph, roots);
+  std::vector<int> left = uses;
   NamedText result;
   std::vector<Text> texts(graph.size());
   for (size_t id = 0; id < graph.size(); ++id) {
     if (uses[id] == 0) continue;
-    Text text = printer.Of(graph.nodes()[id], texts);
+    Text text = printer.Of(graph.nodes()[id], texts, left);
     // A short text is no longer than its name would be.
     constexpr size_t kWorthAName = 6;
     if (uses[id] > 1 && OperandCount(graph.nodes()[id].op) > 0 && text.text.size() >= kWorthAName) {
@@ -152,12 +161,17 @@ NamedText ToNamedText(const Graph& graph, const std::vector<NodeId>& roots, Nota
 std::string ToText(const Graph& graph, NodeId root, Notation notation) {
   const Printer printer(graph, notation);
   std::vector<Text> texts(graph.size());
-  const std::vector<int> uses = Uses(graph, {root});
+  std::vector<int> left = Uses(graph, {root});
   size_t total = 0;
   for (size_t id = 0; id <= static_cast<size_t>(root); ++id) {
-    if (uses[id] == 0) continue;
-    texts[id] = printer.Of(graph.nodes()[id], texts);
-    total += texts[id].text.size();
+    if (left[id] == 0) continue;
+    const Node& node = graph.nodes()[id];
+    const auto size = [&](NodeId part) { return part < 0 ? 0 : texts[static_cast<size_t>(part)].text.size(); };
+    const int operands = OperandCount(node.op);
+    const NodeId a = operands > 0 ? node.a : -1, b = operands > 1 && node.b != a ? node.b : -1;
+    total -= size(a) + size(b);
+    texts[id] = printer.Of(node, texts, left);
+    total += size(a) + size(b) + texts[id].text.size();
     if (total > kMaxText)
       FailInput("too-large", "the expression, written without named parts, has more than {} bytes", kMaxText);
   }

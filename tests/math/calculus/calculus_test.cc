@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include <cmath>
@@ -101,6 +102,18 @@ TEST(Symbolic, AThousandVariablesStayLinear) {
   for (const auto& [name, part] : named.parts) bytes += name.size() + part.size();
   for (const std::string& root : named.roots) bytes += root.size();
   EXPECT_LT(bytes, 300'000u);
+}
+
+// A sum of n terms is n nodes deep; keeping each node's text took n² bytes.
+TEST(Symbolic, LongSumsArePrintedInLinearMemory) {
+  std::string text = "sin(x1)*y";
+  for (int i = 2; i <= 40'000; ++i) text += fmt::format(" + sin(x{})*y", i);
+  Formula f = ReadFormula(text);
+  const auto named = ToNamedText(f.graph, SymbolicGradient(f.graph, f.root));
+  size_t bytes = 0;
+  for (const std::string& root : named.roots) bytes += root.size();
+  EXPECT_LT(bytes, 3 * text.size());
+  EXPECT_EQ(ToText(f.graph, f.root), text);
 }
 
 // Numbers of more than 65,536 bits together are not multiplied out; trying again and again never ended.
