@@ -22,7 +22,7 @@ void AddMath(CLI::App& program, [[maybe_unused]] const Globals& globals) {
                                                 {"float", AddFloat},         {"demo", AddDemo}};
   AddMeant(*math, kQuestions, globals, 1);
 #else
-  math->allow_extras();
+  math->fallthrough(false)->allow_extras();  // whatever follows
   math->callback([] {
     Fail(
         "math: this program was built without the mathematics lab. Install FLINT (tools/setup.sh does) and build "

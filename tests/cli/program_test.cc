@@ -88,5 +88,16 @@ TEST(Program, ResultsThatCannotBeWrittenAreAFailure) {
   EXPECT_EQ(WEXITSTATUS(std::system(command.c_str())), 1);
 }
 
+// Built without FLINT, every question gets the same clear answer; built with it, this one has an answer.
+TEST(Program, MathWithoutItsLibrariesSaysWhatIsMissing) {
+  const ProgramResult result = RunTessera({"math", "harmonic", "3"});
+  if (result.exit_code == 0) {
+    EXPECT_THAT(result.out, HasSubstr("11/6"));
+  } else {
+    EXPECT_EQ(result.exit_code, 1);
+    EXPECT_THAT(result.err, HasSubstr("FLINT"));
+  }
+}
+
 }  // namespace
 }  // namespace tessera::cli

@@ -1,10 +1,12 @@
 #include "tessera/math/walk/polya.h"
 
 #if __has_include(<flint/acb_calc.h>)
+#include <flint/acb.h>
 #include <flint/acb_calc.h>
 #include <flint/acb_hypgeom.h>
 #include <flint/arb_poly.h>
 #else
+#include <acb.h>
 #include <acb_calc.h>
 #include <acb_hypgeom.h>
 #include <arb_poly.h>
