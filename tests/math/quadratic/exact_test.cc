@@ -37,7 +37,8 @@ void ExpectUnbounded(const ExactProblem& p, const std::vector<Rational>& v, int 
 }
 
 TEST(QuadraticGolden, KindInertiaExtremumAndCertificate) {
-  for (const Json& row : Golden("quadratic.json")["cases"]) {
+  const Json golden = Golden("quadratic.json");  // outlives the loop over a part of it
+  for (const Json& row : golden["cases"]) {
     SCOPED_TRACE(row["name"].get<std::string>());
     const ExactProblem p = FromJson(row);
     const ExactSolution s = SolveExact(p);
@@ -59,7 +60,8 @@ TEST(QuadraticGolden, KindInertiaExtremumAndCertificate) {
 }
 
 TEST(QuadraticGolden, EveryWrongInputHasItsWord) {
-  for (const Json& row : Golden("quadratic.json")["errors"]) {
+  const Json golden = Golden("quadratic.json");  // outlives the loop over a part of it
+  for (const Json& row : golden["errors"]) {
     try {
       ExactProblem p = FromJson(row);
       SolveExact(p);
