@@ -28,7 +28,7 @@ Result ReadMatrixMarket(std::string_view text, std::string_view where) {
   Lines lines(text);
   std::string_view line;
   lines.Next(line);
-  const auto [coordinate, symmetric, pattern] = ReadMarketHeader(line, where);
+  const MarketHeader header = ReadMarketHeader(line, where);
   MarketLines market(lines, where);
   const auto next = [&] { return market.Next(); };
   const auto index = [&](size_t i, int64_t most) { return market.Index(i, most); };
@@ -36,16 +36,16 @@ Result ReadMatrixMarket(std::string_view text, std::string_view where) {
   if (!next()) Wrong("syntax", where, lines.number, "the line with the sizes is missing");
   Result table;
   const int64_t rows = index(0, 1 << 30), columns = index(1, 1 << 30),
-                entries = coordinate ? index(2, int64_t{1} << 40) : 0;
+                entries = header.coordinate ? index(2, int64_t{1} << 40) : 0;
   Reserve(table, rows, columns, where);
-  if (symmetric && rows != columns) Wrong("dimension", where, lines.number, "a symmetric matrix must be square");
+  if (header.symmetric && rows != columns) Wrong("dimension", where, lines.number, "a symmetric matrix must be square");
   const auto put = [&](int64_t i, int64_t j, const Value& value) {
     table.values[static_cast<size_t>(i * columns + j)] = value;
-    if (symmetric) table.values[static_cast<size_t>(j * columns + i)] = value;
+    if (header.symmetric) table.values[static_cast<size_t>(j * columns + i)] = value;
   };
-  if (!coordinate) {  // column by column; of a symmetric one the lower triangle
+  if (!header.coordinate) {  // column by column; of a symmetric one the lower triangle
     for (int64_t j = 0; j < columns; ++j)
-      for (int64_t i = symmetric ? j : 0; i < rows; ++i) {
+      for (int64_t i = header.symmetric ? j : 0; i < rows; ++i) {
         if (!next()) Wrong("syntax", where, lines.number, "the file ends before its last value");
         put(i, j, Read<Value>(words[0], where, lines.number));
       }
@@ -55,8 +55,8 @@ Result ReadMatrixMarket(std::string_view text, std::string_view where) {
     if (!next()) Wrong("syntax", where, lines.number, fmt::format("the file ends after {} of {} entries", k, entries));
     const int64_t i = index(0, rows), j = index(1, columns);
     if (i < 1 || j < 1) Wrong("syntax", where, lines.number, "indices begin at 1");
-    if (!pattern && words.size() < 3) Wrong("syntax", where, lines.number, "an entry has no value");
-    put(i - 1, j - 1, pattern ? Value(1) : Read<Value>(words[2], where, lines.number));
+    if (!header.pattern && words.size() < 3) Wrong("syntax", where, lines.number, "an entry has no value");
+    put(i - 1, j - 1, header.pattern ? Value(1) : Read<Value>(words[2], where, lines.number));
   }
   return table;
 }
