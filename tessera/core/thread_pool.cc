@@ -130,7 +130,8 @@ class Pool {
     uint64_t seen = word.load(std::memory_order_relaxed);
     for (;;) {
       const uint32_t epoch = static_cast<uint32_t>(seen >> 32);
-      const bool newer = static_cast<int32_t>(epoch - loop.epoch) > 0;  // epochs may wrap
+      const int64_t ahead = int64_t{epoch} - int64_t{loop.epoch}, half = int64_t{1} << 31;
+      const bool newer = ahead > 0 ? ahead < half : ahead < -half;  // epochs begin again at 0 some day
       const uint32_t claimed = epoch == loop.epoch ? static_cast<uint32_t>(seen) : 0;
       if (newer || claimed >= count) return {};
       const uint64_t next = uint64_t{loop.epoch} << 32 | (claimed + 1);

@@ -91,7 +91,8 @@ Tensor MixtureOfExperts::Routed(const Tensor& x) const {
   int64_t next = 0;
   for (size_t e = 0; e < experts_.size(); ++e) {
     if (chosen_by[e].empty()) continue;
-    ops::FeedForwardPart& part = parts.emplace_back(experts_[e].weights());
+    parts.push_back({.weights = experts_[e].weights()});
+    ops::FeedForwardPart& part = parts.back();
     for (const int64_t i : chosen_by[e]) {
       part.rows.push_back(i / K);
       places[static_cast<size_t>(i)] = next++;
