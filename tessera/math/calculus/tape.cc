@@ -89,7 +89,10 @@ Tape::Tape(const Graph& graph, NodeId root)
   for (size_t id = 0; id < nodes_.size(); ++id) {
     const Node& node = nodes_[id];
     if (node.op == Op::kVariable) variables_[static_cast<size_t>(node.a)] = id;
-    if (node.op == Op::kNumber) values_[id] = graph.number(node).ToDouble();
+    if (node.op == Op::kNumber) {
+      const double value = graph.number(node).ToDouble();
+      values_[id] = std::isfinite(value) ? value : std::nan("");  // no double stands for it: an infinity would lie
+    }
     if (node.op <= Op::kVariable) continue;
     if (depends_[id]) {
       to_do_.push_back(static_cast<uint32_t>(id));

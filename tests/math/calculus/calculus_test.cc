@@ -192,6 +192,16 @@ TEST(Domain, IsToldWithThePart) {
   EXPECT_THROW(At("1/(sin(x)^2+cos(x)^2-1)", "x=1"), MathError) << "zero, but not decided";
 }
 
+// 2e2222 is no double: taken as infinite, its power would come out as 0, where it is 1.
+TEST(Tape, ANumberThatNoDoubleStandsForMakesTheValueUnknown) {
+  const Formula f = ReadFormula("x * 2e2222^-2e-323");
+  Tape tape(f.graph, f.root);
+  std::vector<double> gradient(1);
+  EXPECT_TRUE(std::isnan(tape.Gradient(std::vector<double>{1.0}, gradient)));
+  const Formula small = ReadFormula("x + 1e-400");
+  EXPECT_EQ(Tape(small.graph, small.root).Value(std::vector<double>{1.0}), 1.0);
+}
+
 TEST(Variables, AreOrderedByNameAndNumber) {
   const Formula f = ReadFormula("x10 + x2 + a");
   std::vector<std::string> names;
