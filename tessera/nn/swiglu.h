@@ -20,7 +20,7 @@ class SwiGlu {
 
   Tensor operator()(const Tensor& x) const {  // [T, C] -> [T, C]
     if (gate_.has_bias()) return down_(Linear::Gated(x, gate_, up_));
-    return ops::FeedForward(x, weights(), gate_.precision());
+    return ops::FeedForward(x, weights(), precision());
   }
 
   // Of a layer without biases.

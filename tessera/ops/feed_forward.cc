@@ -7,10 +7,6 @@
 namespace tessera::ops {
 namespace {
 
-kernels::ProductPrecision KernelPrecision(LinearPrecision precision) {
-  return precision == LinearPrecision::kExact ? kernels::ProductPrecision::kExact : kernels::ProductPrecision::kFast;
-}
-
 // Whether the kernel serves: it takes f32 and remembers nothing.
 bool InInference(const Tensor& x, const FeedForwardWeights& w) {
   return x.dtype() == DType::kF32 && !AnyTracked(x, w.gate, w.up, w.down);
@@ -24,13 +20,13 @@ Tensor FeedForward(const Tensor& x, const FeedForwardWeights& w, LinearPrecision
     return Linear(hidden, w.down, LinearOptions{.precision = precision});
   }
   const Tensor rows = x.Contiguous().Reshape({x.shape().Without(-1).numel(), x.dim(-1)});
-  return kernels::ProductSwiGlu(rows, w, KernelPrecision(precision)).Reshape(x.shape().With(-1, w.down.dim(0)));
+  return kernels::ProductSwiGlu(rows, w, precision).Reshape(x.shape().With(-1, w.down.dim(0)));
 }
 
 Tensor FeedForwardEach(const Tensor& x, std::span<const FeedForwardPart> parts, LinearPrecision precision) {
   bool inference = true;
   for (const FeedForwardPart& part : parts) inference = inference && InInference(x, part.weights);
-  if (inference) return kernels::ProductSwiGluEach(x.Contiguous(), parts, KernelPrecision(precision));
+  if (inference) return kernels::ProductSwiGluEach(x.Contiguous(), parts, precision);
   std::vector<Tensor> results;
   for (const FeedForwardPart& part : parts) {
     const Tensor rows = GatherRows(x, Tensor::From<int64_t>(part.rows, {std::ssize(part.rows)}));

@@ -4,7 +4,6 @@
 #include <array>
 #include <vector>
 
-#include "tessera/kernels/matmul.h"
 #include "tessera/kernels/packed_weight.h"
 #include "tessera/ops/differentiable.h"
 #include "tessera/ops/elementwise.h"
@@ -67,10 +66,6 @@ Tensor TimesWeight(const Tensor& dy, const Tensor& weight) {
   return dx;
 }
 
-ProductPrecision KernelPrecision(LinearPrecision precision) {
-  return precision == LinearPrecision::kExact ? ProductPrecision::kExact : ProductPrecision::kFast;
-}
-
 void Check(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   Require(x.defined() && x.rank() >= 1, "linear: x needs at least one axis");
   Require(Info(x.dtype()).is_float, "linear: x is {}, it must be f32, bf16, f16 or f64", Name(x.dtype()));
@@ -93,8 +88,8 @@ Tensor Linear(const Tensor& x, const Tensor& weight, const LinearOptions& option
   Check(x, weight, bias);
   const Tensor rows = AsMatrix(Detach(x)), w = Detach(weight);
   const kernels::WeightAndBias part{.weight = w, .bias = bias ? Detach(bias) : Tensor()};
-  const Tensor y = kernels::Products(rows, {&part, 1}, x.dtype(), KernelPrecision(options.precision))[0].Reshape(
-      x.shape().With(-1, w.dim(0)));
+  const Tensor y =
+      kernels::Products(rows, {&part, 1}, x.dtype(), options.precision)[0].Reshape(x.shape().With(-1, w.dim(0)));
   if (!Tracked(x) && !Tracked(weight) && !(bias && Tracked(bias))) return y;
 
   std::vector<Tensor> inputs = {x, weight};
@@ -145,7 +140,7 @@ std::vector<Tensor> LinearEach(const Tensor& x, std::span<const LinearPart> part
       results.push_back(Linear(x, part.weight, {.bias = part.bias, .precision = precision}));
     return results;
   }
-  std::vector<Tensor> results = kernels::Products(AsMatrix(x), plain, x.dtype(), KernelPrecision(precision));
+  std::vector<Tensor> results = kernels::Products(AsMatrix(x), plain, x.dtype(), precision);
   for (Tensor& y : results) y = y.Reshape(x.shape().With(-1, y.dim(1)));
   return results;
 }
@@ -157,7 +152,7 @@ Tensor GatedLinear(const Tensor& x, const LinearPart& gate, const LinearPart& up
   }
   Check(x, gate.weight, {});
   Check(x, up.weight, {});
-  return kernels::ProductSiluMul(AsMatrix(x), gate.weight, up.weight, KernelPrecision(precision))
+  return kernels::ProductSiluMul(AsMatrix(x), gate.weight, up.weight, precision)
       .Reshape(x.shape().With(-1, gate.weight.dim(0)));
 }
 

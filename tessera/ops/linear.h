@@ -6,6 +6,7 @@
 
 #include "tessera/core/storage.h"
 #include "tessera/core/tensor.h"
+#include "tessera/kernels/matmul.h"
 
 namespace tessera::ops {
 
@@ -23,7 +24,7 @@ namespace tessera::ops {
 // Derivatives in x, weight (plain dtypes) and bias. Throws Error if the shapes disagree; names the argument.
 Tensor Linear(const Tensor& x, const Tensor& weight, const Tensor& bias = {});
 
-enum class LinearPrecision : uint8_t { kFast, kExact };
+using LinearPrecision = kernels::ProductPrecision;
 struct LinearOptions {
   Tensor bias = {};
   LinearPrecision precision = LinearPrecision::kFast;

@@ -7,6 +7,7 @@
 #include "tessera/core/thread_pool.h"
 #include "tessera/math/errors.h"
 #include "tessera/math/numeric/lapack.h"
+#include "tessera/math/quadratic/vectors.h"
 
 namespace tessera::math::quadratic {
 namespace {
@@ -92,18 +93,6 @@ class Matrix {
   size_t n_;
   std::vector<double> diagonal_;
 };
-
-double Norm(const std::vector<double>& x) {
-  double sum = 0;
-  for (const double value : x) sum += value * value;
-  return std::sqrt(sum);
-}
-
-double Dot(const std::vector<double>& x, const std::vector<double>& y) {
-  long double sum = 0;
-  for (size_t i = 0; i < x.size(); ++i) sum += static_cast<long double>(x[i]) * y[i];
-  return static_cast<double>(sum);
-}
 
 // x by the factor of a matrix close to A, then x -= (2A)^-1 (2Ax + b) while that helps. f = x'(2Ax + b)/2 + b'x/2 + c.
 void FindPoint(const DenseProblem& p, const Matrix& matrix, const Solver& solve, double frobenius, DenseSolution& s) {

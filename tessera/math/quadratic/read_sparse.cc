@@ -37,16 +37,10 @@ SparseMatrix ReadSparse(std::string_view text, std::string_view where) {
   std::vector<Entry> found;
   // An entry takes four bytes at least, so a size that lies reserves no more than the file is long.
   found.reserve(std::min(static_cast<size_t>(2 * entries), text.size() / 2));
-  for (int64_t k = 0; k < entries; ++k) {
-    if (!market.Next())
-      Wrong("syntax", where, lines.number, fmt::format("the file ends after {} of {} entries", k, entries));
-    const int64_t i = market.Index(0, n), j = market.Index(1, n);
-    if (i < 1 || j < 1) Wrong("syntax", where, lines.number, "indices begin at 1");
-    if (!header.pattern && market.words.size() < 3) Wrong("syntax", where, lines.number, "an entry has no value");
-    const double value = header.pattern ? 1 : Read<double>(market.words[2], where, lines.number);
-    found.push_back({static_cast<int32_t>(i - 1), static_cast<int32_t>(j - 1), value});
-    if (header.symmetric && i != j) found.push_back({static_cast<int32_t>(j - 1), static_cast<int32_t>(i - 1), value});
-  }
+  ReadEntries<double>(market, header, {n, n, entries}, [&](int64_t i, int64_t j, double value) {
+    found.push_back({static_cast<int32_t>(i), static_cast<int32_t>(j), value});
+    if (header.symmetric && i != j) found.push_back({static_cast<int32_t>(j), static_cast<int32_t>(i), value});
+  });
   std::ranges::sort(
       found, [](const Entry& a, const Entry& b) { return a.row != b.row ? a.row < b.row : a.column < b.column; });
   SparseMatrix a{.n = n, .start = std::vector<int64_t>(static_cast<size_t>(n) + 1)};

@@ -51,13 +51,7 @@ Result ReadMatrixMarket(std::string_view text, std::string_view where) {
       }
     return table;
   }
-  for (int64_t k = 0; k < entries; ++k) {
-    if (!next()) Wrong("syntax", where, lines.number, fmt::format("the file ends after {} of {} entries", k, entries));
-    const int64_t i = index(0, rows), j = index(1, columns);
-    if (i < 1 || j < 1) Wrong("syntax", where, lines.number, "indices begin at 1");
-    if (!header.pattern && words.size() < 3) Wrong("syntax", where, lines.number, "an entry has no value");
-    put(i - 1, j - 1, header.pattern ? Value(1) : Read<Value>(words[2], where, lines.number));
-  }
+  ReadEntries<Value>(market, header, {rows, columns, entries}, put);
   return table;
 }
 

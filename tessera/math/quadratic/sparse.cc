@@ -8,6 +8,7 @@
 
 #include "tessera/math/errors.h"
 #include "tessera/math/quadratic/multifrontal.h"
+#include "tessera/math/quadratic/vectors.h"
 
 namespace tessera::math::quadratic {
 namespace {
@@ -33,18 +34,6 @@ Norms NormsOf(const SparseMatrix& a) {
   norms.frobenius = std::sqrt(squares);
   for (double* norm : {&norms.trace, &norms.frobenius, &norms.rows}) *norm *= 1 + 1e-9;
   return norms;
-}
-
-double Norm(const std::vector<double>& x) {
-  double sum = 0;
-  for (const double value : x) sum += value * value;
-  return std::sqrt(sum);
-}
-
-double Dot(const std::vector<double>& x, const std::vector<double>& y) {
-  long double sum = 0;
-  for (size_t i = 0; i < x.size(); ++i) sum += static_cast<long double>(x[i]) * y[i];
-  return static_cast<double>(sum);
 }
 
 // As for dense ones: x -= (2A)^-1 (2Ax + b) while that helps.

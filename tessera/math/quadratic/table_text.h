@@ -117,15 +117,34 @@ class MarketLines {
     const bool whole =
         i < words.size() && std::from_chars(words[i].data(), words[i].data() + words[i].size(), value).ptr ==
                                 words[i].data() + words[i].size();
-    if (!whole || value < 0 || value > most)
-      Wrong("syntax", where_, lines_.number, "an index or a size is missing or out of range");
+    if (!whole || value < 0 || value > most) Fail("an index or a size is missing or out of range");
     return value;
   }
+  template <typename Number>
+  Number Value(size_t i) const {
+    return Read<Number>(words[i], where_, lines_.number);
+  }
+  [[noreturn]] void Fail(std::string_view what) const { Wrong("syntax", where_, lines_.number, what); }
   std::vector<std::string_view> words;
 
  private:
   Lines& lines_;
   std::string_view where_;
 };
+
+struct MarketSizes {
+  int64_t rows, columns, entries;
+};
+// Calls put(i, j, value), counted from 0, for each entry of the coordinate form, as the file lists them.
+template <typename Value, typename Put>
+void ReadEntries(MarketLines& market, const MarketHeader& header, const MarketSizes& sizes, const Put& put) {
+  for (int64_t k = 0; k < sizes.entries; ++k) {
+    if (!market.Next()) market.Fail(fmt::format("the file ends after {} of {} entries", k, sizes.entries));
+    const int64_t i = market.Index(0, sizes.rows), j = market.Index(1, sizes.columns);
+    if (i < 1 || j < 1) market.Fail("indices begin at 1");
+    if (!header.pattern && market.words.size() < 3) market.Fail("an entry has no value");
+    put(i - 1, j - 1, header.pattern ? Value(1) : market.template Value<Value>(2));
+  }
+}
 
 }  // namespace tessera::math::quadratic::table_text
