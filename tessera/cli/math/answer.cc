@@ -38,6 +38,8 @@ void AddAnswerFlags(CLI::App& command, AnswerFlags& flags) {
   command.add_option("--svg", flags.svg, "Write the picture to this file")->type_name("FILE");
 }
 
+bool WantsPicture(const AnswerFlags& flags) { return !flags.svg.empty() || (!flags.json && OutputIsTerminal()); }
+
 Answer& Answer::Line(std::string_view label, std::string_view text) {
   rows_.push_back({std::string(label), std::string(text)});
   return *this;
@@ -75,8 +77,8 @@ Answer& Answer::Table(const std::vector<std::vector<std::string>>& rows) {
   return Note(text);
 }
 
-Answer& Answer::Picture(math::plot::Figure figure) {
-  figure_ = std::move(figure);
+Answer& Answer::Picture(Draw draw) {
+  draw_ = std::move(draw);
   return *this;
 }
 
@@ -97,9 +99,9 @@ std::string Answer::Text() const {
 
 void Answer::Show(const AnswerFlags& flags) const {
   if (!flags.svg.empty()) {
-    if (!figure_) math::FailInput("no-picture", "--svg: this answer has no picture");
+    if (!draw_) math::FailInput("no-picture", "--svg: this answer has no picture");
     AtomicFile file(flags.svg);
-    file.Write(math::plot::RenderSvg(*figure_));
+    file.Write(math::plot::RenderSvg(draw_()));
     file.Commit();
   }
   if (flags.json) {
@@ -107,8 +109,8 @@ void Answer::Show(const AnswerFlags& flags) const {
     return;
   }
   WriteOutput(Text());
-  if (figure_ && OutputIsTerminal())
-    WriteOutput("\n" + math::plot::RenderText(*figure_, std::min(TerminalWidth(), 100), kPictureRows));
+  if (draw_ && OutputIsTerminal())
+    WriteOutput("\n" + math::plot::RenderText(draw_(), std::min(TerminalWidth(), 100), kPictureRows));
 }
 
 void Respond(const AnswerFlags& flags, const std::function<Answer()>& body) {

@@ -2,7 +2,6 @@
 // An answer of `tessera math`, for people and for programs at once: what is added is a line of text and a key of JSON.
 
 #include <functional>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,6 +24,9 @@ struct AnswerFlags {
 };
 void AddAnswerFlags(CLI::App& command, AnswerFlags& flags);
 
+// Whether a picture will be seen: written to a file or drawn in the terminal.
+bool WantsPicture(const AnswerFlags& flags);
+
 class Answer {
  public:
   // "label   text"; a long text goes on to lines of its own.
@@ -35,13 +37,14 @@ class Answer {
   Answer& Note(std::string_view text);            // a paragraph, text only
   // Rows of a table, the first of them its head; text only.
   Answer& Table(const std::vector<std::vector<std::string>>& rows);
-  Answer& Picture(math::plot::Figure figure);
+  // A picture that is computed only if somebody will see it.
+  using Draw = std::function<math::plot::Figure()>;
+  Answer& Picture(Draw draw);
   Answer& Exit(int code);  // what the program ends with; 0 unless it is said
 
   // Writes it to standard output, and the picture to its file. In a terminal the picture is drawn as well.
   void Show(const AnswerFlags& flags) const;
   const Json& json() const { return json_; }
-  const std::optional<math::plot::Figure>& figure() const { return figure_; }
   int exit_code() const { return exit_code_; }
   std::string Text() const;
 
@@ -51,7 +54,7 @@ class Answer {
   };
   std::vector<Row> rows_;  // no label: a paragraph or a table
   Json json_ = Json::object();
-  std::optional<math::plot::Figure> figure_;
+  Draw draw_;
   int exit_code_ = 0;
 };
 

@@ -86,12 +86,13 @@ void AddDemo(CLI::App& math, const Globals&) {
   CLI::App* command = math.add_subcommand("demo", "A taste of everything on one HTML page");
   const auto o = std::make_shared<Options>();
   command->add_option("-o,--output", o->out, "The page to write")->type_name("FILE")->capture_default_str();
+  AddAnswerFlags(*command, o->flags);
   command->callback([o] {
     Respond(o->flags, [&] {
       AtomicFile file(o->out);
       file.Write(Page());
       file.Commit();
-      return Answer().Add("page", "page", o->out);
+      return Answer().Add("page", "page", o->out).Picture(WalkFigure);
     });
   });
 }

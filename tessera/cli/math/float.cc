@@ -3,7 +3,7 @@
 #include "tessera/cli/math/commands.h"
 #include "tessera/cli/math/options.h"
 #include "tessera/math/errors.h"
-#include "tessera/math/number/float_format.h"
+#include "tessera/math/number/float_picture.h"
 
 namespace tessera::cli {
 namespace {
@@ -35,7 +35,7 @@ Answer AskTable() {
                     {"smallest", Short(SmallestOf(f))},
                     {"spacing_at_1", spacing}});
   }
-  return Answer().Set("formats", list).Table(rows);
+  return Answer().Set("formats", list).Table(rows).Picture(math::SpacingFigure);
 }
 
 Answer Ask(const Options& o) {
@@ -46,6 +46,7 @@ Answer Ask(const Options& o) {
   Answer answer;
   answer.Set("number", value.ToFraction()).Add("format", "format", std::string(f.name));
   answer.Add("bits", "sign exponent fraction", BitText(x, f));
+  answer.Picture([=] { return math::FloatFigure(value, x, f); });
   if (x.infinite)
     return answer.Add("value", "value", x.negative ? "-inf" : "inf")
         .Note("It is beyond the largest number, " + Short(LargestOf(f)) + ".");

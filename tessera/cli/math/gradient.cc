@@ -43,6 +43,7 @@ class Question {
     AddPartials();
     if (o_.at.empty()) {
       if (!o_.along.empty()) math::FailInput("unbound-variable", "--along needs a place: --at");
+      if (count() == 1 || count() == 2) answer_.Picture([f = f_] { return FormulaFigure(f); });
       return std::move(answer_);
     }
     point_ = BindPoint(f_, ReadAssignments(o_.at, "--at"));
@@ -89,14 +90,18 @@ class Question {
       named.parts.clear();
       for (size_t i = 0; i < partials_.size(); ++i) named.roots[i] = ToText(f_.graph, partials_[i], notation);
     }
+    // The names differ, so nothing is looked for: a search by name would take n² steps.
     Json parts = Json::object(), partials = Json::object();
+    const auto append = [](Json& object, const std::string& key, const std::string& text) {
+      object.get_ref<Json::object_t&>().emplace_back(key, text);
+    };
     for (const auto& [part, text] : named.parts) {
-      parts[part] = text;
+      append(parts, part, text);
       answer_.Line(part, "= " + text);
     }
     for (size_t k = 0; k < count(); ++k) {
       const std::string& text = named.roots[f_.order[k]];
-      partials[name(k)] = text;
+      append(partials, name(k), text);
       answer_.Line(o_.latex ? fmt::format("\\partial f/\\partial {}", name(k)) : "∂f/∂" + name(k), "= " + text);
     }
     answer_.Set("common_parts", parts).Set("partials", partials);
@@ -252,7 +257,6 @@ class Question {
   }
 
   void AddPicture(const GradientAt& g) {
-    if (count() < 1 || count() > 2) return;
     std::vector<double> gradient;
     for (const Real& value : g.gradient) gradient.push_back(value.ToDouble());
     std::vector<std::vector<double>> directions;
@@ -260,8 +264,11 @@ class Question {
       directions.emplace_back();
       for (const Rational& value : v) directions.back().push_back(value.ToDouble());
     }
-    answer_.Picture(
-        GradientFigure(f_, point_, gradient, g.differentiable ? directions : std::vector<std::vector<double>>()));
+    if (!g.differentiable) directions.clear();
+    answer_.Picture([f = f_, point = point_, gradient, directions] {
+      return f.order.size() == 1 || f.order.size() == 2 ? GradientFigure(f, point, gradient, directions)
+                                                        : SectionsFigure(f, point, gradient, directions);
+    });
   }
 
   using Integer = math::Integer;

@@ -6,6 +6,7 @@
 #include "tessera/cli/math/options.h"
 #include "tessera/core/atomic_file.h"
 #include "tessera/math/errors.h"
+#include "tessera/math/harmonic/picture.h"
 #include "tessera/math/harmonic/proof.h"
 
 namespace tessera::cli {
@@ -52,7 +53,7 @@ Answer AskExceeds(const Options& o) {
     answer.Add("harmonic_decimal", "there H_n =",
                DigitsOf(n, std::min<int64_t>(o.digits + static_cast<int64_t>(static_cast<double>(n.bits()) * 0.30103),
                                              10'000)));
-  return answer;
+  return answer.Picture([=] { return harmonic::ThresholdFigure(x, n); });
 }
 
 Answer AskTable(const Options& o) {
@@ -76,7 +77,7 @@ Answer AskTable(const Options& o) {
     list.push_back({{"n", n}, {"value", value}});
   }
   answer.Set("table", list).Table(rows);
-  return answer;
+  return answer.Picture(harmonic::ExpansionFigure);
 }
 
 Answer Ask(const Options& o) {
@@ -87,6 +88,7 @@ Answer Ask(const Options& o) {
     if (o.n.empty() && o.exceeds.empty() && !o.table)
       return Answer()
           .Add("proof", "picture", o.proof)
+          .Picture([] { return harmonic::ProofFigure(6); })
           .Note(
               "The staircase 1 + 1/2 + … + 1/n stands above the curve 1/x, whose area up to n is ln n.\nWhat sticks "
               "out slides into the unit square and fills γ = 0.5772… of it, but for about 1/(2n).");
@@ -95,11 +97,11 @@ Answer Ask(const Options& o) {
   if (o.table) return AskTable(o);
   const harmonic::Count n = harmonic::ParseHarmonicCount(o.n);
   Answer answer;
-  answer.Set("n", o.n).Picture(harmonic::ProofFigure(6));
+  answer.Set("n", o.n).Picture([] { return harmonic::ProofFigure(6); });
   const bool small = n.IsSmall(harmonic::kMaxExact);
   if (small && (o.exact || n.IsSmall(kShownExact))) {
     const math::Rational value = harmonic::Exact(n.ToInt64());
-    answer.Add("exact", "H_n", o.exact || n.IsSmall(60) ? value.ToFraction() : value.ToFraction());
+    answer.Add("exact", "H_n", value.ToFraction());
   } else if (o.exact) {
     harmonic::Exact(harmonic::kMaxExact + 1);  // says that it is too large
   }

@@ -13,7 +13,7 @@
 #include "tessera/math/quadratic/dense.h"
 #include "tessera/math/quadratic/picture.h"
 #include "tessera/math/quadratic/read.h"
-#include "tessera/math/quadratic/sparse.h"
+#include "tessera/math/quadratic/sparse_singular.h"
 
 namespace tessera::cli {
 namespace {
@@ -90,7 +90,10 @@ Answer ExactAnswer(const quadratic::NamedProblem& named, int64_t digits) {
   if (!s.descent.empty()) AddVector(answer, "descent", "falls without bound along", s.descent, named.variables);
   if (!s.ascent.empty() && s.kind != quadratic::Kind::kUniqueMinimum && s.kind != quadratic::Kind::kFlatMinimum)
     AddVector(answer, "ascent", "grows without bound along", s.ascent, named.variables);
-  if (named.problem.n == 2) answer.Picture(quadratic::ContourFigure(named.problem, s, named.variables));
+  answer.Picture([=] {
+    return named.problem.n == 2 ? quadratic::ContourFigure(named.problem, s, named.variables)
+                                : quadratic::ManyVariablesFigure(named.problem, s);
+  });
   return answer;
 }
 
@@ -106,18 +109,51 @@ Answer DoubleAnswer(const quadratic::DenseSolution& s) {
   answer.Line("value there", fmt::format("{:.15g}", s.value)).Set("value", s.value).Set("residual", s.residual);
   answer.Line("relative residual", fmt::format("{:.2e}", s.residual));
   AddBounds(answer, s.kind, s.value);
-  answer.Set("stationary_dim", 0);
+  answer.Set("stationary_dim", s.inertia.zero);
   return answer.Note("The kind is certain: the factorisation ran with a shift above all its rounding errors.");
 }
 
-[[noreturn]] void Undecided(int64_t n) {
-  math::FailUndecided("an eigenvalue of A is too close to 0 to tell its sign in double precision{}",
-                      n <= quadratic::kMaxExactSize ? "; --exact decides it" : "");
+// Of a minimum or a maximum the two ways to it; of a saddle, whose matrix tells less, its parts.
+void AddDoublePicture(Answer& answer, const quadratic::SparseOutcome& outcome, const std::vector<double>& b,
+                      const quadratic::Product& multiply, double work) {
+  const quadratic::Kind kind = outcome.solution->kind;
+  if (kind == quadratic::Kind::kSaddle || !multiply) {
+    answer.Picture([=] { return quadratic::PartsFigure(outcome.solution->x, outcome.descent, outcome.ascent); });
+    return;
+  }
+  const double sign = kind == quadratic::Kind::kUniqueMaximum ? -1 : 1;
+  answer.Picture([=] {
+    const auto signed_product = [&](const std::vector<double>& x, std::vector<double>& y) {
+      multiply(x, y);
+      for (double& value : y) value *= sign;
+    };
+    return quadratic::DescentFigure(signed_product, b, work);
+  });
 }
 
-quadratic::NamedProblem ReadProblem(const Options& o) {
+// y = Ax of a dense matrix that the solver has not used up.
+quadratic::Product DenseProduct(std::shared_ptr<const quadratic::DenseProblem> p) {
+  return [p](const std::vector<double>& x, std::vector<double>& y) {
+    const size_t n = x.size();
+    for (size_t i = 0; i < n; ++i) {
+      double sum = 0;
+      for (size_t j = 0; j < n; ++j) sum += p->a[i * n + j] * x[j];
+      y[i] = sum;
+    }
+  };
+}
+
+Answer DenseAnswer(const quadratic::DenseSolution& s, const std::shared_ptr<const quadratic::DenseProblem>& p) {
+  Answer answer = DoubleAnswer(s);
+  const auto n = static_cast<double>(s.x.size());
+  AddDoublePicture(answer, {.solution = s}, p ? p->b : std::vector<double>(), p ? DenseProduct(p) : nullptr, n * n);
+  return answer;
+}
+
+// `text` is of the file --matrix, if there is one.
+quadratic::NamedProblem ReadProblem(const Options& o, std::string_view text) {
   if (!o.expression.empty()) return quadratic::ReadExpression(o.expression);
-  const quadratic::Table a = quadratic::ReadTable(ReadFile(o.matrix, kMaxFile), o.matrix);
+  const quadratic::Table a = quadratic::ReadTable(text, o.matrix);
   quadratic::NamedProblem named;
   named.problem = {.n = a.rows,
                    .a = a.values,
@@ -146,23 +182,91 @@ void AddDirection(Answer& answer, std::string_view key, std::string_view label, 
                                  largest - v.begin() + 1, others));
 }
 
+std::vector<Rational> ExactLinear(const Options& o, int64_t n) {
+  if (o.linear.empty()) return std::vector<Rational>(static_cast<size_t>(n));
+  return quadratic::ReadTable(ReadFile(o.linear, kMaxFile), o.linear).values;
+}
+
+// Where doubles leave eigenvalues near 0 open, null vectors that fractions prove.
+Answer SingularAnswer(const quadratic::SparseProblem& p, const quadratic::SparseOutcome& outcome,
+                      const std::function<quadratic::SparseExact()>& exactly) {
+  std::optional<quadratic::SingularSolution> s;
+  if (outcome.near_zero > 0) {
+    const quadratic::SparseExact exact = exactly();
+    if (exact.a.size() == p.a.value.size()) s = quadratic::SolveSingular(p, exact, outcome);
+  }
+  if (!s) math::FailUndecided("{}{}", outcome.why_not, p.a.n <= quadratic::kMaxExactSize ? "; --exact decides it" : "");
+  Answer answer;
+  if (s->b_in_range) {
+    answer = DoubleAnswer(s->solution);
+  } else {
+    AddKind(answer, s->solution.kind, s->solution.inertia);
+    answer.Set("exact", false).Set("b_in_range", false);
+    answer.Line("range of A", "b is not in it, so 2Ax + b = 0 has no solution");
+    AddBounds(answer, s->solution.kind, Json());
+  }
+  AddDirection(answer, "descent", "falls without bound along", s->descent);
+  AddDirection(answer, "ascent", "grows without bound along", s->ascent);
+  answer.Set("stationary_dim", s->b_in_range ? s->null_space.size() : 0);
+  answer.Line("null space", fmt::format("{} vector{}, verified in rational arithmetic", s->null_space.size(),
+                                        s->null_space.size() == 1 ? "" : "s"));
+  Json basis = Json::array();
+  for (const auto& v : s->null_space) {
+    Json row = Json::array();
+    for (const Rational& value : v) row.push_back(value.ToFraction());
+    basis.push_back(row);
+  }
+  return answer.Set("null_space", basis).Picture([s = *s] {
+    return quadratic::PartsFigure(s.solution.x, s.descent, s.ascent);
+  });
+}
+
 // Zeros of large sparse matrices are never stored.
 Answer SparseAnswer(const Options& o, std::string_view text) {
-  quadratic::SparseProblem p{.a = quadratic::ReadSparse(text, o.matrix),
-                             .c = math::ParseRational(o.constant, "--constant").ToDouble()};
+  const auto shared = std::make_shared<quadratic::SparseProblem>();
+  quadratic::SparseProblem& p = *shared;
+  p.a = quadratic::ReadSparse(text, o.matrix);
+  p.c = math::ParseRational(o.constant, "--constant").ToDouble();
   p.b.assign(static_cast<size_t>(p.a.n), 0);
   if (!o.linear.empty()) p.b = quadratic::ReadDoubleTable(ReadFile(o.linear, kMaxFile), o.linear).values;
   const quadratic::SparseOutcome outcome = quadratic::SolveSparse(p);
-  if (!outcome.solution) math::FailUndecided("{}", outcome.why_not);
+  if (!outcome.solution)
+    return SingularAnswer(p, outcome, [&]() -> quadratic::SparseExact {
+      return {.a = quadratic::ReadSparseValues(text, o.matrix), .b = ExactLinear(o, p.a.n)};
+    });
   Answer answer = DoubleAnswer(*outcome.solution);
   AddDirection(answer, "descent", "falls without bound along", outcome.descent);
   AddDirection(answer, "ascent", "grows without bound along", outcome.ascent);
+  AddDoublePicture(
+      answer, outcome, p.b,
+      [shared](const std::vector<double>& x, std::vector<double>& y) { shared->a.Multiply(x, y); },
+      static_cast<double>(p.a.value.size()));
   answer.Set("entries", p.a.value.size()).Set("factor_entries", outcome.factor_values);
   return answer.Line("sparse",
                      fmt::format("{} entries of A, {} of its factor", p.a.value.size(), outcome.factor_values));
 }
 
-// Large matrices never become fractions.
+// A singular matrix of any kind, by its entries that are not zero.
+Answer ByNullVectors(const quadratic::ExactProblem& exact) {
+  const auto n = static_cast<size_t>(exact.n);
+  quadratic::SparseProblem p{.a = {.n = exact.n, .start = {0}}, .c = exact.c.ToDouble()};
+  quadratic::SparseExact values{.b = exact.b};
+  for (size_t i = 0; i < n; ++i) {
+    for (size_t j = 0; j < n; ++j) {
+      if (exact.a[i * n + j].is_zero()) continue;
+      p.a.column.push_back(static_cast<int32_t>(j));
+      p.a.value.push_back(exact.a[i * n + j].ToDouble());
+      values.a.push_back(exact.a[i * n + j]);
+    }
+    p.a.start.push_back(std::ssize(p.a.column));
+    p.b.push_back(exact.b[i].ToDouble());
+  }
+  const quadratic::SparseOutcome outcome = quadratic::SolveSparse(p);
+  if (outcome.solution) return DoubleAnswer(*outcome.solution);
+  return SingularAnswer(p, outcome, [&] { return values; });
+}
+
+// Large matrices never become fractions, but for those whose kind doubles leave open.
 Answer LargeAnswer(const Options& o, std::string_view text) {
   quadratic::DoubleTable table = quadratic::ReadDoubleTable(text, o.matrix);
   if (table.rows != table.columns)
@@ -173,8 +277,12 @@ Answer LargeAnswer(const Options& o, std::string_view text) {
                             .c = math::ParseRational(o.constant, "--constant").ToDouble()};
   if (!o.linear.empty()) p.b = quadratic::ReadDoubleTable(ReadFile(o.linear, kMaxFile), o.linear).values;
   const int64_t n = p.n;
-  if (const auto solution = quadratic::SolveDense(std::move(p))) return DoubleAnswer(*solution);
-  Undecided(n);
+  constexpr int64_t kFractions = 2000;  // n up to which that takes seconds
+  // The solver uses up the matrix; a picture needs it once more.
+  const auto kept = WantsPicture(o.flags) ? std::make_shared<const quadratic::DenseProblem>(p) : nullptr;
+  if (const auto solution = quadratic::SolveDense(std::move(p))) return DenseAnswer(*solution, kept);
+  if (n <= kFractions) return ByNullVectors(ReadProblem(o, text).problem);
+  math::FailUndecided("an eigenvalue of A is too close to 0 to tell its sign in double precision");
 }
 
 Answer Ask(const Options& o, const Globals& globals) {
@@ -182,18 +290,19 @@ Answer Ask(const Options& o, const Globals& globals) {
   if (given != 1) math::FailInput("usage", "quadratic: give one of a formula, --matrix FILE and --laplacian WxH");
   if (!o.grid.laplacian.empty()) return AskGrid(o.grid, globals);
   constexpr uintmax_t kSmallFile = 1 << 20;
-  if (o.expression.empty() && !o.exact) {
-    const std::string text = ReadFile(o.matrix, kMaxFile);
+  const std::string text = o.matrix.empty() ? "" : ReadFile(o.matrix, kMaxFile);
+  if (!o.matrix.empty() && !o.exact) {
     if (quadratic::IsSparseTable(text) && quadratic::SparseRows(text, o.matrix) > kDenseRows)
       return SparseAnswer(o, text);
     if (text.size() > kSmallFile) return LargeAnswer(o, text);
   }
-  const quadratic::NamedProblem named = ReadProblem(o);
+  const quadratic::NamedProblem named = ReadProblem(o, text);
   quadratic::RequireQuadratic(named.problem);
   if (o.exact || named.problem.n <= kExactByItself) return ExactAnswer(named, o.digits);
-  if (const auto solution = quadratic::SolveDense(Rounded(named.problem))) return DoubleAnswer(*solution);
+  const auto rounded = std::make_shared<const quadratic::DenseProblem>(Rounded(named.problem));
+  if (const auto solution = quadratic::SolveDense(*rounded)) return DenseAnswer(*solution, rounded);
   if (named.problem.n <= kExactFallback) return ExactAnswer(named, o.digits);
-  Undecided(named.problem.n);
+  return ByNullVectors(named.problem);
 }
 
 }  // namespace

@@ -91,8 +91,10 @@ Answer AskGrid(const GridOptions& o, const Globals& globals) {
     answer.Line("memory traffic", fmt::format("{:.1f} GB/s", bytes / seconds * 1e-9))
         .Set("bytes_per_second", bytes / seconds);
   }
-  return answer.Picture(quadratic::ResidualFigure(
-      result.residuals, multigrid ? "conjugate gradients with multigrid" : "conjugate gradients"));
+  return answer.Picture([residuals = result.residuals, multigrid] {
+    return quadratic::ResidualFigure(residuals,
+                                     multigrid ? "conjugate gradients with multigrid" : "conjugate gradients");
+  });
 }
 
 }  // namespace tessera::cli

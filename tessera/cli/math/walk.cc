@@ -10,6 +10,7 @@
 #include "tessera/math/errors.h"
 #include "tessera/math/walk/limits.h"
 #include "tessera/math/walk/line.h"
+#include "tessera/math/walk/picture.h"
 
 namespace tessera::cli {
 namespace {
@@ -62,6 +63,7 @@ Answer AskAt(const Options& o) {
   Answer answer;
   answer.Set("n", n).Set("x", x).Set("p", p.ToFraction());
   AddPoint(answer, n, x, p, o.digits);
+  answer.Picture([=] { return walk::PointFigure(n, x, p); });
   if (std::abs(x) > n || (n - x) % 2 != 0) {
     return answer.Note(std::abs(x) > n
                            ? "It cannot be that far."
@@ -79,6 +81,7 @@ Answer AskFirstPassage(const Options& o) {
   answer.Set("n", n).Set("a", a).Set("p", o.chance().ToFraction());
   AddExact(answer, "probability", "P(first visit to a at n)", walk::FirstPassage(n, a, o.chance()), o.digits);
   AddExact(answer, "ever", "P(ever visits a)", walk::EverReach(a, o.chance()), o.digits);
+  answer.Picture([=, p = o.chance()] { return walk::FirstPassageFigure(n, a, p); });
   return answer.Note("|a|/n · P(S_n = a), the hitting time theorem.");
 }
 
@@ -87,6 +90,7 @@ Answer AskFirstReturn(const Options& o) {
   answer.Set("n", o.steps()).Set("p", o.chance().ToFraction());
   AddExact(answer, "probability", "P(first return at n)", walk::FirstReturn(o.steps(), o.chance()), o.digits);
   AddExact(answer, "ever", "P(ever returns)", walk::EverReturn(o.chance()), o.digits);
+  answer.Picture([n = o.steps(), p = o.chance()] { return walk::FirstReturnFigure(n, p); });
   if (o.chance() == walk::kFairP) answer.Note("It returns for certain, after infinitely many steps on average.");
   return answer;
 }
@@ -100,7 +104,7 @@ Answer AskMaximum(const Options& o) {
     AddExact(answer, "mean", "mean maximum", walk::MeanMaximum(n), o.digits);
     answer.Add("mean_limit", "its limit", std::sqrt(2 * static_cast<double>(n) / std::numbers::pi));
   }
-  return answer;
+  return answer.Picture([=, p = o.chance()] { return walk::MaximumFigure(n, r, p); });
 }
 
 Answer AskArcsine(const Options& o) {
@@ -108,22 +112,7 @@ Answer AskArcsine(const Options& o) {
   Answer answer;
   answer.Set("steps", n).Set("at", at);
   AddExact(answer, "probability", "P(last visit to 0 at that time)", walk::Arcsine(n, at), o.digits);
-  math::plot::Figure figure{
-      .title = fmt::format("The last visit to 0 within {} steps", n), .x_label = "time", .y_label = "probability"};
-  if (n >= 2 && n <= 4000) {
-    math::plot::Bars bars{.name = "exact", .width = 2};
-    math::plot::Curve limit{.name = "arcsine limit", .color = 1};
-    for (int64_t k = 0; k <= n; k += 2) {
-      bars.tops.push_back({static_cast<double>(k), walk::Arcsine(n, k).ToDouble()});
-      const double t = static_cast<double>(k) / static_cast<double>(n);
-      if (k > 0 && k < n)
-        limit.points.push_back(
-            {static_cast<double>(k), 2 / (std::numbers::pi * std::sqrt(t * (1 - t)) * static_cast<double>(n))});
-    }
-    figure.bars = {bars};
-    figure.curves = {limit};
-    answer.Picture(figure);
-  }
+  answer.Picture([=] { return walk::ArcsineFigure(n, at); });
   return answer.Note("The time spent above 0 has the same law: long leads are the rule, not the exception.");
 }
 
@@ -132,7 +121,7 @@ Answer AskBallot(const Options& o) {
   Answer answer;
   answer.Set("a", a).Set("b", b);
   AddExact(answer, "probability", "P(A leads throughout)", walk::Ballot(a, b), o.digits);
-  return answer;
+  return answer.Picture([=] { return walk::BallotFigure(a, b); });
 }
 
 Answer AskRuin(const Options& o) {
@@ -143,7 +132,7 @@ Answer AskRuin(const Options& o) {
   answer.Set("stake", z).Set("goal", goal).Set("p", o.chance().ToFraction());
   AddExact(answer, "ruin", "P(ruin)", ruin.probability, o.digits);
   AddExact(answer, "mean_duration", "mean duration", ruin.mean_duration, o.digits);
-  return answer;
+  return answer.Picture([=, p = o.chance()] { return walk::RuinFigure(z, goal, p); });
 }
 
 Answer AskReturns(const Options& o) {
@@ -153,23 +142,26 @@ Answer AskReturns(const Options& o) {
   AddExact(answer, "probability", "P(exactly r returns to 0)", walk::Returns(n, r), o.digits);
   if (n % 2 != 0) AddExact(answer, "sign_changes", "P(exactly r changes of sign)", walk::SignChanges(n, r), o.digits);
   AddExact(answer, "mean", "mean returns", walk::MeanReturns(n), o.digits);
-  return answer.Add("mean_limit", "its limit", std::sqrt(2 * static_cast<double>(n) / std::numbers::pi));
+  return answer.Add("mean_limit", "its limit", std::sqrt(2 * static_cast<double>(n) / std::numbers::pi)).Picture([=] {
+    return walk::ReturnsFigure(n, r);
+  });
 }
 
 Answer AskSites(const Options& o) {
   Answer answer;
   answer.Set("n", o.steps()).Set("p", o.chance().ToFraction());
   AddExact(answer, "mean", "mean number of places", walk::ExpectedSites(o.steps(), o.chance()), o.digits);
-  return answer;
+  return answer.Picture([n = o.steps(), p = o.chance()] { return walk::SitesFigure(n, p); });
 }
 
 Answer AskReflection(const Options& o) {
-  const int64_t level = Place(o.level, "--level"), end = Place(o.x, "-x");
+  const int64_t n = o.steps(), level = Place(o.level, "--level"), end = Place(o.x, "-x");
   return Answer()
-      .Set("n", o.steps())
+      .Set("n", n)
       .Set("level", level)
       .Set("end", end)
-      .Add("paths", "paths that touch and end there", walk::TouchAndEnd(o.steps(), level, end).ToString());
+      .Add("paths", "paths that touch and end there", walk::TouchAndEnd(n, level, end).ToString())
+      .Picture([=] { return walk::ReflectionFigure(n, level, end); });
 }
 
 Answer AskMoments(const Options& o) {
@@ -179,7 +171,7 @@ Answer AskMoments(const Options& o) {
   for (int m = 1; m <= 8; ++m)
     AddExact(answer, fmt::format("moment_{}", m), fmt::format("E S^{}", m), walk::Moment(n, m, o.chance()), o.digits);
   if (o.chance() == walk::kFairP) AddExact(answer, "mean_absolute", "E|S|", walk::MeanAbsolute(n), o.digits);
-  return answer;
+  return answer.Picture([=, p = o.chance()] { return walk::MomentsFigure(n, p); });
 }
 
 }  // namespace

@@ -7,7 +7,7 @@
 #include "tessera/math/errors.h"
 #include "tessera/math/walk/check.h"
 #include "tessera/math/walk/lattice.h"
-#include "tessera/math/walk/law.h"
+#include "tessera/math/walk/picture.h"
 #include "tessera/math/walk/polya.h"
 #include "tessera/math/walk/simulate.h"
 
@@ -43,19 +43,21 @@ Answer AskLattice(const Options& o) {
     const std::vector<int64_t> place = Coordinates(o.place);
     AddExact(answer, "probability", fmt::format("P(at ({}) after n steps)", o.place), walk::LatticePoint(n, place),
              o.digits);
-    return answer.Set("d", place.size()).Set("at", place);
+    return answer.Set("d", place.size()).Set("at", place).Picture([=] { return walk::LatticePlaceFigure(n, place); });
   }
   AddExact(answer, "return_at", "P(back at step n)", walk::LatticeReturnAt(o.d, n), o.digits);
   AddExact(answer, "first_return_at", "P(back for the first time at step n)", walk::LatticeFirstReturn(o.d, n),
            o.digits);
   AddExact(answer, "return_within", "P(back within n steps)", walk::LatticeReturnWithin(o.d, n), o.digits);
   AddExact(answer, "expected_sites", "mean number of places seen", walk::LatticeExpectedSites(o.d, n), o.digits);
-  return answer.Add("mean_square_distance", "mean square distance", n);
+  return answer.Add("mean_square_distance", "mean square distance", n).Picture([=, d = o.d] {
+    return walk::LatticeFigure(d, n);
+  });
 }
 
 Answer AskPolya(const Options& o) {
   Answer answer;
-  answer.Set("d", o.d);
+  answer.Set("d", o.d).Picture([d = o.d] { return walk::PolyaFigure(d); });
   if (o.d == 1 || o.d == 2) {
     return answer.Add("return_probability", "P(ever comes home)", "1").Line("mean visits", "infinite");
   }
@@ -87,31 +89,6 @@ void AddChecks(Answer& answer, const walk::Simulated& simulated, int d) {
   answer.Set("checks", list).Set("agrees", passed).Table(rows);
 }
 
-math::plot::Figure SimulatedFigure(const walk::Simulated& s) {
-  math::plot::Figure figure{.title = fmt::format("{} walks of {} steps", s.walkers, s.steps),
-                            .x_label = "place",
-                            .y_label = "share of walkers"};
-  const std::vector<double> law = walk::Law(s.steps, s.p);
-  math::plot::Bars bars{.name = "simulated"};
-  math::plot::Curve exact{.name = "exact law", .color = 1};
-  const int64_t join = std::max<int64_t>(1, static_cast<int64_t>(std::sqrt(static_cast<double>(s.steps)) / 20));
-  bars.width = 2 * static_cast<double>(join);
-  for (int64_t k = 0; k + join <= s.steps + 1; k += join) {
-    double share = 0, chance = 0;
-    for (int64_t i = k; i < k + join; ++i) {
-      share += static_cast<double>(s.ups[static_cast<size_t>(i)]) / static_cast<double>(s.walkers);
-      chance += law[static_cast<size_t>(i)];
-    }
-    if (chance < 1e-6) continue;
-    const double x = static_cast<double>(2 * k - s.steps + join - 1);
-    bars.tops.push_back({x, share});
-    exact.points.push_back({x, chance});
-  }
-  figure.bars = {bars};
-  figure.curves = {exact};
-  return figure;
-}
-
 Answer AskSimulate(const Options& o) {
   walk::SimulateOptions options{.dimensions = o.d,
                                 .walkers = math::ParseCount(o.walkers, "--walkers", 1, 1'000'000'000),
@@ -126,8 +103,7 @@ Answer AskSimulate(const Options& o) {
       .Add("share_returned", "share that came home", back);
   if (s.p != options.p) answer.Line("p", fmt::format("{:.12f}, rounded to a multiple of 2^-32", s.p.ToDouble()));
   if (o.check) AddChecks(answer, s, o.d);
-  if (o.d == 1 && s.steps > 0 && s.steps <= 1'000'000) answer.Picture(SimulatedFigure(s));
-  return answer;
+  return answer.Picture([=] { return walk::SimulatedFigure(s, options); });
 }
 
 }  // namespace

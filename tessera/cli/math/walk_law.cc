@@ -9,6 +9,7 @@
 #include "tessera/math/walk/law.h"
 #include "tessera/math/walk/limits.h"
 #include "tessera/math/walk/line.h"
+#include "tessera/math/walk/picture.h"
 
 namespace tessera::cli {
 namespace {
@@ -129,7 +130,7 @@ Answer AskLaw(const Options& o) {
                math::CertifiedDigits([&](int64_t precision) { return walk::NormalError(n, p, precision); },
                                      std::min<int64_t>(o.digits, 30)));
   }
-  return answer.Picture(LawFigure(n, p, law));
+  return answer.Picture([=] { return LawFigure(n, p, law); });
 }
 
 Answer AskGf(const Options& o) {
@@ -137,7 +138,8 @@ Answer AskGf(const Options& o) {
   const walk::Sequence sequence = o.of == "returns"        ? walk::Sequence::kReturns
                                   : o.of == "first-return" ? walk::Sequence::kFirstReturn
                                                            : walk::Sequence::kFirstPassage;
-  const auto gf = walk::GeneratingFunctionOf(sequence, p, math::ParseCount(o.a, "-a", -1'000'000, 1'000'000), o.terms);
+  const int64_t a = math::ParseCount(o.a, "-a", -1'000'000, 1'000'000);
+  const auto gf = walk::GeneratingFunctionOf(sequence, p, a, o.terms);
   Answer answer;
   answer.Add("formula", "generating function", gf.formula);
   Json coefficients = Json::array();
@@ -152,7 +154,9 @@ Answer AskGf(const Options& o) {
   answer.Set("radius", gf.radius).Set("radius_decimal", gf.radius_value);
   answer.Line("singular at", fmt::format("z = ±R, R = {} ≈ {:.10g}", gf.radius, gf.radius_value));
   answer.Add("singularity", "kind", gf.type);
-  return answer.Add("asymptotics", "hence for m → ∞", gf.asymptotics);
+  return answer.Add("asymptotics", "hence for m → ∞", gf.asymptotics).Picture([=] {
+    return walk::CoefficientsFigure(sequence, p, a, gf.coefficients);
+  });
 }
 
 }  // namespace

@@ -1,7 +1,10 @@
 #include "tessera/math/calculus/picture.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <numbers>
 
 #include "tessera/math/calculus/tape.h"
@@ -74,6 +77,62 @@ plot::Figure GradientFigure(const Formula& f, const std::vector<Rational>& point
     const double ux = v[first], uy = v[second], size = std::hypot(ux, uy), slope = (gx * ux + gy * uy) / size * scale;
     figure.arrows.push_back({at, {at.x + slope * ux / size, at.y + slope * uy / size}, 3});
   }
+  return figure;
+}
+
+plot::Figure SectionsFigure(const Formula& f, const std::vector<Rational>& point, const std::vector<double>& gradient,
+                            const std::vector<std::vector<double>>& directions) {
+  constexpr size_t kAxes = 4;
+  constexpr int kHalf = 100;
+  plot::Figure figure{
+      .title = "The function along lines through the point", .x_label = "way along the unit vector", .y_label = "f"};
+  Tape tape(f.graph, f.root);
+  std::vector<double> at;
+  for (const Rational& value : point) at.push_back(value.ToDouble());
+  const auto add = [&](const std::string& name, const std::vector<double>& v) {
+    double square = 0;
+    for (const double part : v) square += part * part;
+    plot::Curve curve{.name = name, .color = static_cast<int>(figure.curves.size())};
+    std::vector<double> x(at.size());
+    for (int k = -kHalf; k <= kHalf; ++k) {
+      const double way = static_cast<double>(k) / kHalf;
+      for (size_t i = 0; i < at.size(); ++i) x[i] = at[i] + way / std::sqrt(square) * v[i];
+      curve.points.push_back({way, tape.Value(x)});
+    }
+    figure.curves.push_back(std::move(curve));
+  };
+  std::vector<size_t> axes = f.order;
+  if (!gradient.empty())
+    std::ranges::stable_sort(axes, std::greater(), [&](size_t i) { return std::abs(gradient[i]); });
+  for (size_t k = 0; k < std::min(kAxes, axes.size()); ++k) {
+    std::vector<double> v(at.size());
+    v[axes[k]] = 1;
+    add("along " + f.graph.variables()[axes[k]], v);
+  }
+  for (size_t k = 0; k < std::min<size_t>(2, directions.size()); ++k)
+    add(fmt::format("direction {}", k + 1), directions[k]);
+  figure.curves.push_back({.points = {{0, tape.Value(at)}}, .color = -1, .markers = true});
+  return figure;
+}
+
+plot::Figure FormulaFigure(const Formula& f) {
+  const std::vector<Rational> origin(f.order.size());
+  if (f.order.size() == 2) {
+    plot::Figure figure = GradientFigure(f, origin, {}, {});
+    figure.title = "Lines of equal height";
+    figure.curves.clear();
+    return figure;
+  }
+  plot::Figure figure{.title = "The function and its derivative", .x_label = f.graph.variables()[0], .y_label = "f"};
+  plot::Curve value{.name = "f"}, slope{.name = "f'", .color = 1, .dashed = true};
+  Tape tape(f.graph, f.root);
+  for (int i = -200; i <= 200; ++i) {
+    const double x[] = {i / 66.0};
+    double derivative = 0;
+    value.points.push_back({x[0], tape.Gradient(x, {&derivative, 1})});
+    slope.points.push_back({x[0], derivative});
+  }
+  figure.curves = {value, slope};
   return figure;
 }
 

@@ -45,6 +45,7 @@ struct Label {
   Point at;
   std::string text;
   int color = -1;
+  bool centred = false;  // else it begins there
 };
 
 // z(x, y) on a grid of columns × rows points, row by row from y0; drawn as lines of equal height.
@@ -55,6 +56,8 @@ struct Contours {
   int lines = 14;
 };
 
+enum class Corner { kTopRight, kTopLeft, kBottomRight, kBottomLeft };
+
 struct Figure {
   std::string title, x_label, y_label;
   std::vector<Contours> contours;
@@ -64,7 +67,9 @@ struct Figure {
   std::vector<Arrow> arrows;
   std::vector<Label> labels;
   bool log_x = false, log_y = false;
-  bool equal_scales = false;  // a unit of x is as long as a unit of y
+  bool equal_scales = false;            // a unit of x is as long as a unit of y
+  bool x_ticks = true, y_ticks = true;  // numbers and lines of the grid; with neither of them no frame is drawn
+  Corner legend = Corner::kTopRight;
   int width = 720, height = 440;
 };
 
@@ -80,7 +85,10 @@ Ranges RangesOf(const Figure& figure);
 std::vector<double> Ticks(const Range& range, int wanted, bool logarithmic);
 
 std::string RenderSvg(const Figure& figure);
-// `columns` × `rows` characters of block and braille; lines end in "\n". Contours and shapes are left out.
+// The heights at which lines of equal height are drawn, rising: at equal shares of the area, so that steep and flat
+// places both show.
+std::vector<double> ContourLevels(const Contours& contours);
+// `columns` × `rows` characters of braille, labels over them; lines end in "\n".
 std::string RenderText(const Figure& figure, int columns, int rows);
 
 // The pieces of the line z = level, by marching squares with linear interpolation.

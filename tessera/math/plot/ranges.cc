@@ -88,6 +88,17 @@ std::vector<double> Ticks(const Range& range, int wanted, bool logarithmic) {
   return ticks;
 }
 
+std::vector<double> ContourLevels(const Contours& contours) {
+  std::vector<double> values, levels;
+  for (const double z : contours.z)
+    if (std::isfinite(z)) values.push_back(z);
+  if (values.empty()) return levels;
+  std::ranges::sort(values);
+  for (int i = 1; i <= contours.lines; ++i)
+    levels.push_back(values[values.size() * static_cast<size_t>(i) / static_cast<size_t>(contours.lines + 1)]);
+  return levels;
+}
+
 std::vector<std::pair<Point, Point>> LevelLine(const Contours& c, double level) {
   std::vector<std::pair<Point, Point>> pieces;
   const auto x = [&](double i) { return c.x0 + (c.x1 - c.x0) * i / (c.columns - 1); };

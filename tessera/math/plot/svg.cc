@@ -97,8 +97,8 @@ class Canvas {
     for (const Arrow& arrow : figure_.arrows) DrawArrow(arrow);
     out_ += "</g>\n";
     for (const Label& label : figure_.labels)
-      out_ += fmt::format("<text x='{:.1f}' y='{:.1f}' {}>{}</text>\n", X(label.at.x), Y(label.at.y),
-                          Color("fill", label.color), Escape(label.text));
+      out_ += fmt::format("<text x='{:.1f}' y='{:.1f}' {}{}>{}</text>\n", X(label.at.x), Y(label.at.y),
+                          Color("fill", label.color), label.centred ? " text-anchor='middle'" : "", Escape(label.text));
     DrawLegend();
     return std::move(out_) + "</svg>\n";
   }
@@ -125,40 +125,43 @@ class Canvas {
   }
 
   void DrawAxes() {
-    for (const double x : Ticks(ranges_.x, std::max(3, static_cast<int>(width_ / 90)), figure_.log_x)) {
-      out_ += fmt::format("<line class='grid' stroke='#d8dee4' x1='{0:.1f}' x2='{0:.1f}' y1='{1:.1f}' y2='{2:.1f}'/>",
-                          X(x), kTop, kTop + height_);
-      out_ += fmt::format("<text class='tick' text-anchor='middle' x='{:.1f}' y='{:.1f}'>{}</text>\n", X(x),
-                          kTop + height_ + 18, TickText(x, figure_.log_x));
-    }
-    for (const double y : Ticks(ranges_.y, std::max(3, static_cast<int>(height_ / 60)), figure_.log_y)) {
-      out_ += fmt::format("<line class='grid' stroke='#d8dee4' x1='{0:.1f}' x2='{1:.1f}' y1='{2:.1f}' y2='{2:.1f}'/>",
-                          kLeft, kLeft + width_, Y(y));
-      out_ += fmt::format("<text class='tick' text-anchor='end' x='{:.1f}' y='{:.1f}'>{}</text>\n", kLeft - 8, Y(y) + 4,
-                          TickText(y, figure_.log_y));
-    }
-    out_ += fmt::format(
-        "<rect class='axis' stroke='#8c959f' fill='none' x='{:.1f}' y='{:.1f}' width='{:.1f}' height='{:.1f}'/>\n",
-        kLeft, kTop, width_, height_);
+    if (figure_.x_ticks) DrawXTicks();
+    if (figure_.y_ticks) DrawYTicks();
+    if (figure_.x_ticks || figure_.y_ticks)
+      out_ += fmt::format(
+          "<rect class='axis' stroke='#8c959f' fill='none' x='{:.1f}' y='{:.1f}' width='{:.1f}' height='{:.1f}'/>\n",
+          kLeft, kTop, width_, height_);
     out_ += fmt::format("<text text-anchor='middle' x='{:.1f}' y='{:.1f}'>{}</text>\n", kLeft + width_ / 2,
                         kTop + height_ + 42, Escape(figure_.x_label));
     out_ += fmt::format("<text text-anchor='middle' transform='translate(16 {:.1f}) rotate(-90)'>{}</text>\n",
                         kTop + height_ / 2, Escape(figure_.y_label));
   }
 
+  void DrawXTicks() {
+    for (const double x : Ticks(ranges_.x, std::max(3, static_cast<int>(width_ / 90)), figure_.log_x)) {
+      out_ += fmt::format("<line class='grid' stroke='#d8dee4' x1='{0:.1f}' x2='{0:.1f}' y1='{1:.1f}' y2='{2:.1f}'/>",
+                          X(x), kTop, kTop + height_);
+      out_ += fmt::format("<text class='tick' text-anchor='middle' x='{:.1f}' y='{:.1f}'>{}</text>\n", X(x),
+                          kTop + height_ + 18, TickText(x, figure_.log_x));
+    }
+  }
+
+  void DrawYTicks() {
+    for (const double y : Ticks(ranges_.y, std::max(3, static_cast<int>(height_ / 60)), figure_.log_y)) {
+      out_ += fmt::format("<line class='grid' stroke='#d8dee4' x1='{0:.1f}' x2='{1:.1f}' y1='{2:.1f}' y2='{2:.1f}'/>",
+                          kLeft, kLeft + width_, Y(y));
+      out_ += fmt::format("<text class='tick' text-anchor='end' x='{:.1f}' y='{:.1f}'>{}</text>\n", kLeft - 8, Y(y) + 4,
+                          TickText(y, figure_.log_y));
+    }
+  }
+
   void DrawContours(const Contours& contours) {
-    std::vector<double> values;
-    for (const double z : contours.z)
-      if (std::isfinite(z)) values.push_back(z);
-    if (values.empty()) return;
-    std::ranges::sort(values);
-    // Levels at equal shares of the area, so that steep and flat places both show.
-    for (int i = 1; i <= contours.lines; ++i) {
-      const double level = values[values.size() * static_cast<size_t>(i) / static_cast<size_t>(contours.lines + 1)];
+    int i = 0;
+    for (const double level : ContourLevels(contours)) {
       std::string path;
       for (const auto& [from, to] : LevelLine(contours, level))
         path += fmt::format("M{:.1f} {:.1f}L{:.1f} {:.1f}", X(from.x), Y(from.y), X(to.x), Y(to.y));
-      const double shade = 0.25 + 0.6 * i / contours.lines;
+      const double shade = 0.25 + 0.6 * ++i / contours.lines;
       out_ += fmt::format("<path d='{}' fill='none' {} stroke-opacity='{:.2f}' stroke-width='1.1'/>\n", path,
                           Color("stroke", 5), shade);
     }
@@ -229,15 +232,19 @@ class Canvas {
     for (const Curve& curve : figure_.curves) entries.push_back({curve.name, curve.color, true, curve.dashed});
     std::erase_if(entries, [](const Entry& e) { return e.name.empty(); });
     if (entries.empty()) return;
-    size_t longest = 0;
-    for (const Entry& e : entries) longest = std::max(longest, e.name.size());
+    int64_t longest = 0;  // characters, not bytes
+    for (const Entry& e : entries)
+      longest = std::max(longest, std::ranges::count_if(e.name, [](char c) { return (c & 0xC0) != 0x80; }));
     const double box = 44 + 7.0 * static_cast<double>(longest);
-    const double left = figure_.equal_scales ? kLeft + width_ + 12 : kLeft + width_ - box - 8;
-    double y = kTop + 10;
+    const double high = 20.0 * static_cast<double>(entries.size()) + 6;
+    const bool at_left = figure_.legend == Corner::kTopLeft || figure_.legend == Corner::kBottomLeft;
+    const bool at_foot = figure_.legend == Corner::kBottomLeft || figure_.legend == Corner::kBottomRight;
+    const double left = figure_.equal_scales ? kLeft + width_ + 12 : at_left ? kLeft + 10 : kLeft + width_ - box - 8;
+    double y = at_foot ? kTop + height_ - high - 10 : kTop + 10;
     out_ += fmt::format(
         "<rect x='{:.1f}' y='{:.1f}' width='{:.1f}' height='{:.1f}' rx='4' fill='#ffffff' style='fill:var(--b)' "
         "fill-opacity='0.85'/>\n",
-        left, y, box, 20.0 * static_cast<double>(entries.size()) + 6);
+        left, y, box, high);
     for (const Entry& e : entries) {
       y += 20;
       if (e.line) {

@@ -21,20 +21,47 @@ struct Norms {
   double trace = 0, frobenius = 0;  // Σ |a_ii|, sqrt Σ a_ij²
 };
 
-Norms NormsOf(const DenseProblem& p) {
+// Everything that is asked about A before work begins, in one pass over it: a pair of mirrored entries is met once.
+// Throws as RequireQuadratic.
+Norms Inspect(const DenseProblem& p) {
+  constexpr int64_t kTile = 32;  // mirrored tiles stay in the nearest cache together
   const auto n = static_cast<size_t>(p.n);
-  std::vector<double> rows(n);
-  ParallelFor(p.n, [&](int64_t i) {
-    double sum = 0;
-    for (size_t j = 0; j < n; ++j) sum += p.a[static_cast<size_t>(i) * n + j] * p.a[static_cast<size_t>(i) * n + j];
-    rows[static_cast<size_t>(i)] = sum;
+  if (p.n < 1 || p.n > 40'000 || p.a.size() != n * n || p.b.size() != n) RequireQuadratic(p);
+  struct Part {
+    double squares = 0;
+    bool right = true;
+  };
+  std::vector<Part> parts(static_cast<size_t>((p.n + kTile - 1) / kTile));
+  ParallelFor(std::ssize(parts), [&](int64_t tile) {
+    double lanes[kTile] = {};
+    bool right = true;
+    const auto i0 = static_cast<size_t>(tile * kTile), i1 = std::min(i0 + kTile, n);
+    for (size_t j0 = 0; j0 <= i0; j0 += kTile)
+      for (size_t i = i0; i < i1; ++i) {
+        const double* row = &p.a[i * n + j0];
+        const double* column = &p.a[j0 * n + i];
+        const size_t count = std::min(j0 + kTile, i) - std::min(j0, i);
+        for (size_t k = 0; k < count; ++k) {
+          right &= row[k] == column[k * n];
+          lanes[k] += row[k] * row[k];
+        }
+      }
+    double squares = 0;
+    for (const double lane : lanes) squares += 2 * lane;
+    for (size_t i = i0; i < i1; ++i) squares += p.a[i * n + i] * p.a[i * n + i];
+    parts[static_cast<size_t>(tile)] = {squares, right};
   });
   Norms norms;
   double sum = 0;
-  for (size_t i = 0; i < n; ++i) {
-    sum += rows[i];
-    norms.trace += std::abs(p.a[i * n + i]);
+  bool right = true;
+  for (const Part& part : parts) {
+    sum += part.squares;
+    right = right && part.right;
   }
+  // Something is wrong, or tiny or huge numbers only look so: then each question is asked by itself.
+  const bool b_finite = std::ranges::all_of(p.b, [](double value) { return std::isfinite(value); });
+  if (!right || !std::isfinite(sum) || sum == 0 || !b_finite || !std::isfinite(p.c)) RequireQuadratic(p);
+  for (size_t i = 0; i < n; ++i) norms.trace += std::abs(p.a[i * n + i]);
   norms.frobenius = std::sqrt(sum) * (1 + 1e-10);
   return norms;
 }
@@ -48,6 +75,13 @@ class Matrix {
 
   // Writes sign · A + shift · I to the triangle that LAPACK factors: rows j <= i of our storage mirror the columns.
   double* Prepare(double sign, double shift) {
+    // A is symmetric, so at first there is nothing to write.
+    if (sign == 1 && !used_) {
+      for (size_t i = 0; i < n_; ++i) p_.a[i * n_ + i] = diagonal_[i] + shift;
+      used_ = true;
+      return p_.a.data();
+    }
+    used_ = true;
     constexpr int64_t kTile = 64;  // a transposition by tiles, for the caches' sake
     const auto n = static_cast<int64_t>(n_);
     ParallelFor((n + kTile - 1) / kTile, [&](int64_t tile) {
@@ -64,9 +98,27 @@ class Matrix {
 
   // r = 2Ax + b from the triangle that was kept, with products of rows and columns at once.
   std::vector<double> Gradient(const std::vector<double>& x) const {
+    std::vector<std::vector<double>> sums(kBlocks, std::vector<double>(n_));
+    ParallelFor(static_cast<int64_t>(kBlocks), [&](int64_t block) {  // of rows with about equal numbers of entries
+      const auto edge = [&](int64_t k) {
+        return static_cast<size_t>(std::sqrt(static_cast<double>(k) / kBlocks) * static_cast<double>(n_));
+      };
+      AddRows(x, edge(block), block + 1 == kBlocks ? n_ : edge(block + 1), sums[static_cast<size_t>(block)]);
+    });
+    std::vector<double>& sum = sums[0];
+    for (size_t block = 1; block < kBlocks; ++block)
+      for (size_t i = 0; i < n_; ++i) sum[i] += sums[block][i];
+    for (size_t i = 0; i < n_; ++i) sum[i] = 2 * sum[i] + p_.b[i];
+    return std::move(sum);
+  }
+
+ private:
+  static constexpr int64_t kBlocks = 16;
+
+  // sum += A x, of the kept triangle's rows first … last - 1 and their mirror images.
+  void AddRows(const std::vector<double>& x, size_t first, size_t last, std::vector<double>& sum) const {
     constexpr size_t kLanes = 8;  // sums side by side, for the vector units
-    std::vector<double> sum(n_);
-    for (size_t i = 0; i < n_; ++i) {
+    for (size_t i = first; i < last; ++i) {
       const double* row = &p_.a[i * n_];
       const double xi = x[i];
       double lanes[kLanes] = {};
@@ -84,14 +136,12 @@ class Matrix {
       for (const double lane : lanes) own += lane;
       sum[i] += own;
     }
-    for (size_t i = 0; i < n_; ++i) sum[i] = 2 * sum[i] + p_.b[i];
-    return sum;
   }
 
- private:
   DenseProblem& p_;
   size_t n_;
   std::vector<double> diagonal_;
+  bool used_ = false;
 };
 
 // x by the factor of a matrix close to A, then x -= (2A)^-1 (2Ax + b) while that helps. f = x'(2Ax + b)/2 + b'x/2 + c.
@@ -212,8 +262,7 @@ void RequireQuadratic(const DenseProblem& p) {
 }
 
 std::optional<DenseSolution> SolveDense(DenseProblem p) {
-  RequireQuadratic(p);
-  const Norms norms = NormsOf(p);
+  const Norms norms = Inspect(p);
   Matrix matrix(p);
   bool above = true, below = true;  // a definite matrix has a diagonal of one sign
   for (size_t i = 0; i < static_cast<size_t>(p.n); ++i) {

@@ -13,6 +13,9 @@
 
 namespace tessera::math::quadratic {
 
+// Columns whose diagonal is weak get the neighbour with the strongest tie, so that both are eliminated together.
+std::vector<int32_t> Partners(const SparseMatrix& a);
+
 // Where L has entries, before any number is computed.
 class FrontTree {
  public:

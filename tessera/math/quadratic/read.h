@@ -45,5 +45,7 @@ int64_t SparseRows(std::string_view text, std::string_view where);
 // Its square matrix without ever storing the zeros. Throws MathError as ReadTable does, and "syntax" for a place given
 // twice.
 SparseMatrix ReadSparse(std::string_view text, std::string_view where);
+// Its values exactly, in the same order; more of them where a double would have become 0.
+std::vector<Rational> ReadSparseValues(std::string_view text, std::string_view where);
 
 }  // namespace tessera::math::quadratic

@@ -80,7 +80,8 @@ bool HasSign(const SparseMatrix& a, const std::vector<double>& v, int sign) {
   return sign * value > error;
 }
 
-// Columns whose diagonal is weak get the neighbour with the strongest tie, so that both are eliminated together.
+}  // namespace
+
 std::vector<int32_t> Partners(const SparseMatrix& a) {
   constexpr double kWeak = 0.01;
   std::vector<int32_t> partner(static_cast<size_t>(a.n));
@@ -102,6 +103,8 @@ std::vector<int32_t> Partners(const SparseMatrix& a) {
   }
   return partner;
 }
+
+namespace {
 
 std::string TooLarge(const FrontTree& tree, const SparseLimits& limits) {
   const auto bytes = static_cast<double>(tree.peak_values()) * sizeof(double);
@@ -152,6 +155,8 @@ void TryIndefinite(const SparseProblem& p, const FrontTree& tree, const Norms& n
     }
     const Inertia second = above.inertia();
     if (first.positive != second.positive || first.negative != second.negative) {
+      out.near_zero = first.negative - second.negative;
+      out.near_zero_shift = shift;
       out.why_not = fmt::format("an eigenvalue of A is within {:.1e} of 0, too close to tell its sign", 2 * shift);
       return;
     }

@@ -39,6 +39,9 @@ struct SparseOutcome {
   std::optional<DenseSolution> solution;  // as SolveDense gives it
   std::string why_not;                    // without one: what stood in the way
   int64_t factor_values = 0;
+  // Where only eigenvalues close to 0 stood in the way: how many lie within ±near_zero_shift of it.
+  int64_t near_zero = 0;
+  double near_zero_shift = 0;
   std::vector<double> descent, ascent;  // of a saddle: directions v with v'Av certainly below, and above, 0
 };
 

@@ -36,6 +36,12 @@ std::string Formula(Sequence sequence, const Rational& p, int64_t a) {
   return std::abs(a) == 1 ? one : fmt::format("({})^{}", one, std::abs(a));
 }
 
+// |a| (p/q)^(a/2) / (2 sqrt(pi))
+double PassageScale(const Rational& p, int64_t a) {
+  return static_cast<double>(std::abs(a)) * std::pow((p / (Rational(1) - p)).ToDouble(), static_cast<double>(a) / 2) *
+         std::numbers::inv_sqrtpi / 2;
+}
+
 // Of the coefficients of z^2m, or of z^(2m + a) for the first passage; g = (4pq)^m.
 std::string Asymptotics(Sequence sequence, const Rational& p, int64_t a) {
   const Rational q = Rational(1) - p, four_pq = Rational(4) * p * q;
@@ -43,13 +49,21 @@ std::string Asymptotics(Sequence sequence, const Rational& p, int64_t a) {
   if (sequence == Sequence::kReturns) return fmt::format("P(n = 2m) ~{} 1/sqrt(pi m)", growth);
   if (sequence == Sequence::kFirstReturn) return fmt::format("P(n = 2m) ~{} 1/(2 sqrt(pi) m^(3/2))", growth);
   // |a|/n · C(n, m + |a|) p^.. ~ |a| (p/q)^(a/2) / (2 sqrt(pi)) m^(-3/2) (4pq)^(n/2), n = 2m + |a|
-  const double scale = static_cast<double>(std::abs(a)) * std::pow((p / q).ToDouble(), static_cast<double>(a) / 2) *
-                       std::numbers::inv_sqrtpi / 2;
   const std::string of_n = four_pq == Rational(1) ? "" : fmt::format(" ({})^(n/2)", four_pq.ToString());
-  return fmt::format("P(n = 2m + {}) ~ {:.6g}{} m^(-3/2)", std::abs(a), scale, of_n);
+  return fmt::format("P(n = 2m + {}) ~ {:.6g}{} m^(-3/2)", std::abs(a), PassageScale(p, a), of_n);
 }
 
 }  // namespace
+
+double AsymptoticCoefficient(Sequence sequence, const Rational& p, int64_t a, int64_t n) {
+  const int64_t reach = sequence == Sequence::kFirstPassage ? std::abs(a) : 0;
+  if (n <= reach || (n - reach) % 2 != 0) return 0;
+  const double four_pq = (Rational(4) * p * (Rational(1) - p)).ToDouble();
+  const double m = static_cast<double>(n - reach) / 2, growth = std::pow(four_pq, static_cast<double>(n) / 2);
+  if (sequence == Sequence::kReturns) return growth * std::numbers::inv_sqrtpi / std::sqrt(m);
+  if (sequence == Sequence::kFirstReturn) return growth * std::numbers::inv_sqrtpi / 2 * std::pow(m, -1.5);
+  return growth * PassageScale(p, a) * std::pow(m, -1.5);
+}
 
 GeneratingFunction GeneratingFunctionOf(Sequence sequence, const Rational& p, int64_t a, int64_t terms) {
   if (terms < 1 || terms > 2000) FailInput("domain", "generating function: {} terms are not within 1 … 2,000", terms);

@@ -31,4 +31,7 @@ struct GeneratingFunction {
 // Throws MathError "domain" for p = 0 or 1, where there is no singularity.
 GeneratingFunction GeneratingFunctionOf(Sequence sequence, const Rational& p, int64_t a, int64_t terms);
 
+// What the singularity says about the coefficient of z^n, n > |a|; 0 where n has the wrong parity.
+double AsymptoticCoefficient(Sequence sequence, const Rational& p, int64_t a, int64_t n);
+
 }  // namespace tessera::math::walk

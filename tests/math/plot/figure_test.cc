@@ -32,6 +32,28 @@ TEST(Figure, AnEmptyOneAndASinglePointAreDrawn) {
   EXPECT_THAT(RenderText(one, 40, 6), HasSubstr("⣿"));
 }
 
+TEST(Figure, TextHasShapesContoursAndLabels) {
+  Figure figure{.x_ticks = false, .y_ticks = false};
+  figure.shapes.push_back({.corners = {{0, 0}, {1, 0}, {1, 1}, {0, 1}}});
+  figure.labels.push_back({.at = {0.5, 0.5}, .text = "γ", .centred = true});
+  const std::string text = RenderText(figure, 40, 6);
+  EXPECT_THAT(text, HasSubstr("γ"));
+  EXPECT_THAT(text, HasSubstr("⢕"));
+  EXPECT_THAT(text, Not(HasSubstr("│")));
+  Figure map{.equal_scales = true};
+  map.contours.push_back({.columns = 2, .rows = 2, .z = {0, 1, 1, 2}, .lines = 1});
+  EXPECT_NE(RenderText(map, 40, 6).find("⠄"), std::string::npos);
+}
+
+TEST(Figure, LegendsStandInTheCornerThatWasAskedFor) {
+  Figure figure{.legend = Corner::kBottomLeft};
+  figure.curves.push_back({.name = "γ", .points = {{0, 0}, {1, 1}}});
+  const std::string low = RenderSvg(figure);
+  figure.legend = Corner::kTopRight;
+  EXPECT_THAT(low, HasSubstr("<rect x='80.0' y='348.0'"));
+  EXPECT_THAT(RenderSvg(figure), Not(HasSubstr("<rect x='80.0'")));
+}
+
 TEST(Figure, LevelLinesOfACircleHaveItsRadius) {
   Contours c{.x0 = -2, .x1 = 2, .y0 = -2, .y1 = 2, .columns = 81, .rows = 81};
   for (int j = 0; j < 81; ++j)
