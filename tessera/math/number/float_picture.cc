@@ -63,8 +63,12 @@ void AddLine(Figure& figure, const Rational& value, const FloatNumber& x, const 
   const auto tick = [&](const Rational& y, int color, double high) {
     figure.curves.push_back({.points = {{place(y), kLine - high}, {place(y), kLine + high}}, .color = color});
   };
+  // As many digits as tell the neighbours apart.
+  int64_t digits = 6;
+  for (const auto& next : {below, above})
+    while (digits < 20 && next && !next->infinite && Digits(next->value, digits) == Digits(x.value, digits)) ++digits;
   const auto text = [&](const Rational& y, double height, int color) {
-    figure.labels.push_back({.at = {place(y), height}, .text = Digits(y, 9), .color = color, .centred = true});
+    figure.labels.push_back({.at = {place(y), height}, .text = Digits(y, digits), .color = color, .centred = true});
   };
   figure.curves.push_back({.points = {{2, kLine}, {98, kLine}}, .color = -1, .width = 1.4});
   // What rounds to it: up to half way to the neighbours.
@@ -116,7 +120,6 @@ Figure SpacingFigure() {
                 .y_label = "distance to the next / number",
                 .log_x = true,
                 .log_y = true,
-                .legend = plot::Corner::kTopLeft,
                 .height = 480};
   int color = 0;
   for (const FloatFormat& f : FloatFormats()) {

@@ -18,7 +18,7 @@ struct Curve {
   std::vector<Point> points;
   int color = 0;
   bool dashed = false, markers = false;
-  double width = 2;
+  double width = 2;  // 0: not drawn, only makes room
 };
 
 struct Bars {

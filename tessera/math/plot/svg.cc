@@ -65,7 +65,7 @@ std::string TickText(double value, bool logarithmic) {
 std::string ClipName(std::string_view title) {
   uint32_t hash = 2166136261u;
   for (const char c : title) hash = (hash ^ static_cast<unsigned char>(c)) * 16777619u;
-  return fmt::format("in{:08x}", hash);
+  return fmt::format("clip{:08x}", hash);
 }
 
 class Canvas {

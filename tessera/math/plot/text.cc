@@ -87,7 +87,7 @@ class Screen {
     for (const Shape& shape : figure_.shapes) Fill(shape);
     for (const Bars& bars : figure_.bars) Draw(bars);
     for (const Curve& curve : figure_.curves)
-      for (size_t i = 0; i < curve.points.size(); ++i)
+      for (size_t i = 0; i < curve.points.size() && curve.width > 0; ++i)
         Line(curve.points[i > 0 ? i - 1 : 0], curve.points[i], curve.dashed);
     for (const Arrow& arrow : figure_.arrows) Line(arrow.from, arrow.to, false);
     for (const Label& label : figure_.labels) Write(label);

@@ -35,7 +35,7 @@ std::vector<double> SteepestDescent(const Product& multiply, std::vector<double>
 Curve Of(const std::string& name, const std::vector<double>& residuals, int color) {
   Curve curve{.name = name, .color = color, .markers = residuals.size() <= 60};
   for (size_t i = 0; i < residuals.size(); ++i)
-    if (residuals[i] > 0) curve.points.push_back({static_cast<double>(i), std::max(residuals[i], kTolerance / 10)});
+    curve.points.push_back({static_cast<double>(i), std::max(residuals[i], kTolerance / 10)});
   return curve;
 }
 

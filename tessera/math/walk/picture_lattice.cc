@@ -99,7 +99,7 @@ Figure LatticeFigure(int d, int64_t n) {
                 .x_label = "time t",
                 .y_label = "probability",
                 .log_x = true,
-                .legend = d == 3 ? plot::Corner::kTopRight : plot::Corner::kTopLeft};
+                .legend = plot::Corner::kTopLeft};
   const int64_t steps = std::min(std::max<int64_t>(n, 1000), kMaxLatticeDoubles);
   const std::vector<double> first = LatticeFirstReturns(d, steps);
   Curve within{.name = "back within t steps"},
