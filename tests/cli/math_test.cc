@@ -120,6 +120,9 @@ TEST(MathWalk, BadInputEndsWithTwoAndSaysWhatIsWrong) {
                                                 {"walk", "law", "-n", "1e6", "--exact"},
                                                 {"walk", "polya", "-d", "0"},
                                                 {"walk", "polya", "-d", "3", "--digits", "1000000000"},
+                                                {"walk", "at", "-n", "10", "--digits", "1000000000"},
+                                                {"walk", "at", "-n", "10", "--digits", "-5"},
+                                                {"walk", "moments", "-n", "10", "--digits", "0"},
                                                 {"walk", "lattice", "-d", "9"},
                                                 {"walk"}}) {
     const ProgramResult result = Ask(wrong);

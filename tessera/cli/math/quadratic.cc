@@ -207,9 +207,9 @@ Answer SingularAnswer(const quadratic::SparseProblem& p, const quadratic::Sparse
   }
   AddDirection(answer, "descent", "falls without bound along", s->descent);
   AddDirection(answer, "ascent", "grows without bound along", s->ascent);
-  answer.Set("stationary_dim", s->b_in_range ? s->null_space.size() : 0);
-  answer.Line("null space", fmt::format("{} vector{}, verified in rational arithmetic", s->null_space.size(),
-                                        s->null_space.size() == 1 ? "" : "s"));
+  answer.Set("stationary_dim", s->b_in_range ? s->solution.inertia.zero : 0);
+  answer.Line("null space", fmt::format("of dimension {}, verified in rational arithmetic", s->solution.inertia.zero));
+  if (!s->free_variables.empty()) answer.Set("free_variables", s->free_variables);
   Json basis = Json::array();
   for (const auto& v : s->null_space) {
     Json row = Json::array();

@@ -46,6 +46,10 @@ Integer RoundTiesToEven(const Rational& value) {
   return half > 0 || (half == 0 && !floor.is_even()) ? floor + Integer(1) : floor;
 }
 
+void RequireDigits(int64_t digits) {
+  if (digits < 1 || digits > kMaxDigits) FailInput("domain", "digits: {} is not within 1 … {}", digits, kMaxDigits);
+}
+
 }  // namespace
 
 int64_t BitsForDigits(int64_t digits) {
@@ -53,6 +57,7 @@ int64_t BitsForDigits(int64_t digits) {
 }
 
 std::string Digits(const Rational& value, int64_t digits) {
+  RequireDigits(digits);
   if (value.is_zero()) return "0";
   // Bits give the power of ten to within one; the rounded number says which.
   const double bits = static_cast<double>(value.numerator().bits() - value.denominator().bits());
@@ -99,7 +104,7 @@ std::optional<std::string> TryDigits(const Ball& value, int64_t digits) {
 }
 
 std::string CertifiedDigits(const std::function<Ball(int64_t)>& enclose, int64_t digits) {
-  if (digits < 1 || digits > kMaxDigits) FailInput("domain", "digits: {} is not within 1 … {}", digits, kMaxDigits);
+  RequireDigits(digits);
   for (int64_t precision = BitsForDigits(digits) + 32; precision < GiveUpAt(digits); precision += precision / 2) {
     if (auto text = TryDigits(enclose(precision), digits)) return *text;
   }

@@ -12,7 +12,8 @@ namespace tessera::math {
 inline constexpr int64_t kMaxDigits = 1'000'000;
 
 // `value` rounded to `digits` significant digits, ties to even. "0" for zero; small and large values get an exponent:
-// "0.0625", "1.25e-7". A value that needs fewer digits keeps its zeros: "4.4000".
+// "0.0625", "1.25e-7". A value that needs fewer digits keeps its zeros: "4.4000". Throws "domain" for digits outside
+// 1 … kMaxDigits.
 std::string Digits(const Rational& value, int64_t digits);
 
 // The same for a ball, or nothing if its radius leaves a digit open.

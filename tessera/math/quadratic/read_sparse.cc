@@ -8,6 +8,7 @@ namespace tessera::math::quadratic {
 using namespace table_text;
 
 bool IsSparseTable(std::string_view text) {
+  text = WithoutByteOrderMark(text);
   return text.starts_with("%%MatrixMarket") &&
          text.substr(0, text.find('\n')).find("coordinate") != std::string_view::npos;
 }

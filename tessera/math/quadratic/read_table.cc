@@ -58,6 +58,7 @@ Result ReadMatrixMarket(std::string_view text, std::string_view where) {
 template <typename Result>
 Result ReadValues(std::string_view text, std::string_view where) {
   using Value = typename decltype(Result::values)::value_type;
+  text = WithoutByteOrderMark(text);
   if (text.starts_with("%%MatrixMarket")) return ReadMatrixMarket<Result>(text, where);
   Result table;
   Lines lines(text);

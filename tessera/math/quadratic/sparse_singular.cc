@@ -145,10 +145,60 @@ void FinishPoint(const SparseProblem& p, std::vector<Vector> null_space, DenseSo
   s.value = (Dot(s.x, gradient) + Dot(p.b, s.x)) / 2 + p.c;
 }
 
+Vector Unit(size_t n, size_t i, double value) {
+  Vector v(n);
+  v[i] = value;
+  return v;
+}
+
+// A without its rows of zeros, then with them.
+std::optional<SingularSolution> WithoutFree(const SparseProblem& p, const SparseExact& exact,
+                                            const std::vector<size_t>& rows, const SparseLimits& limits) {
+  std::vector<int32_t> where;
+  const SparseProblem rest = Without(p, rows, where);
+  SparseExact rest_exact{.a = exact.a};
+  for (size_t i = 0; i < where.size(); ++i)
+    if (where[i] >= 0) rest_exact.b.push_back(exact.b[i]);
+  const SparseOutcome outcome = SolveSparse(rest, limits);
+  std::optional<SingularSolution> result;
+  if (outcome.solution) {
+    result = SingularSolution{.solution = *outcome.solution, .descent = outcome.descent, .ascent = outcome.ascent};
+  } else {
+    result = SolveSingular(rest, rest_exact, outcome, limits);
+  }
+  if (!result) return std::nullopt;
+  DenseSolution& s = result->solution;
+  s.x = Widened(s.x, where);
+  result->descent = Widened(result->descent, where);
+  result->ascent = Widened(result->ascent, where);
+  for (std::vector<Rational>& v : result->null_space) {
+    std::vector<Rational> wide(where.size());
+    for (size_t i = 0; i < where.size(); ++i)
+      if (where[i] >= 0) wide[i] = v[static_cast<size_t>(where[i])];
+    v = std::move(wide);
+  }
+  for (const size_t row : rows) {
+    ++s.inertia.zero;
+    result->free_variables.push_back(static_cast<int64_t>(row));
+    const int sign = exact.b[row].sign();
+    if (sign == 0 || !result->b_in_range) continue;
+    result->b_in_range = false;
+    result->ascent = Unit(where.size(), row, sign);
+    result->descent = Unit(where.size(), row, -sign);
+    s.x.clear();
+  }
+  s.kind = KindOf(s.inertia, result->b_in_range);
+  return result;
+}
+
 }  // namespace
 
 std::optional<SingularSolution> SolveSingular(const SparseProblem& p, const SparseExact& exact,
                                               const SparseOutcome& outcome, const SparseLimits& limits) {
+  std::vector<size_t> free;
+  for (size_t i = 0; i < p.b.size(); ++i)
+    if (p.a.start[i] == p.a.start[i + 1]) free.push_back(i);
+  if (!free.empty()) return WithoutFree(p, exact, free, limits);
   const int64_t count = outcome.near_zero;
   if (outcome.solution || count < 1 || count > kMostNullVectors || count >= p.a.n) return std::nullopt;
   const FrontTree tree(p.a, Partners(p.a));

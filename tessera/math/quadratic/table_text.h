@@ -66,9 +66,14 @@ Value Read(std::string_view word, std::string_view where, int64_t line) {
   }
 }
 
+// Some editors begin a file with one.
+inline std::string_view WithoutByteOrderMark(std::string_view text) {
+  return text.starts_with("\xEF\xBB\xBF") ? text.substr(3) : text;
+}
+
 class Lines {
  public:
-  explicit Lines(std::string_view text) : rest_(text) {}
+  explicit Lines(std::string_view text) : rest_(WithoutByteOrderMark(text)) {}
   bool Next(std::string_view& line) {
     if (rest_.empty()) return false;
     const size_t end = std::min(rest_.find('\n'), rest_.size());

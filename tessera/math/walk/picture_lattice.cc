@@ -82,8 +82,9 @@ Figure PolyaFigure(int d) {
       .title = "Does a drunkard in d dimensions ever come home?", .x_label = "dimensions d", .y_label = "probability"};
   Bars bars{.name = "comes home", .width = 0.8}, asked{.width = 0.8, .color = 3};
   Curve limit{.name = "1/(2d), many dimensions", .color = 1, .dashed = true};
-  const int last = std::max(10, d);
-  for (int k = 1; k <= last; ++k) {
+  constexpr int kShown = 10;
+  for (int k = 1; k <= std::max(kShown, d); ++k) {
+    if (k > kShown && k != d) continue;
     const double home = k <= 2 ? 1 : ReturnProbability(k, 53).ToDouble();
     if (k == d) asked.name = fmt::format("d = {}: {:.6f}", d, home);
     (k == d ? asked : bars).tops.push_back({static_cast<double>(k), home});

@@ -65,5 +65,10 @@ TEST(Rationals, BecomeTheNearestDouble) {
   EXPECT_EQ(FromDouble(0.5), Rational(1, 2));
 }
 
+TEST(Digits, HaveALimitThatIsNamed) {
+  for (const int64_t wrong : {int64_t{-5}, int64_t{0}, int64_t{1'000'000'000}})
+    EXPECT_THROW(Digits(Rational(1, 3), wrong), MathError) << wrong;
+}
+
 }  // namespace
 }  // namespace tessera::math

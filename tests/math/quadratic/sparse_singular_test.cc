@@ -141,5 +141,24 @@ TEST(SparseSingular, WhatIsOnlyNearlySingularIsNotDecided) {
   EXPECT_FALSE(Solve(net, Zeros(net)));
 }
 
+TEST(SparseSingular, VariablesThatOccurNowhereAreFree) {
+  Net net = Grid(
+      6, [](int32_t) { return Rational(1); }, 1);
+  net.n += 500;  // rows of zeros
+  net.scale.resize(static_cast<size_t>(net.n), 1);
+  std::vector<Rational> b = Zeros(net);
+  const auto flat = Solve(net, b);
+  ASSERT_TRUE(flat);
+  EXPECT_EQ(flat->solution.kind, Kind::kFlatMinimum);
+  EXPECT_EQ(flat->solution.inertia.zero, 501);
+  EXPECT_EQ(flat->free_variables.size(), 500u);
+  EXPECT_EQ(flat->null_space.size(), 1u);
+  b[100] = -2;
+  const auto sloped = Solve(net, b);
+  ASSERT_TRUE(sloped);
+  EXPECT_EQ(sloped->solution.kind, Kind::kNoStationaryPoint);
+  EXPECT_EQ(sloped->descent[100], 1);
+}
+
 }  // namespace
 }  // namespace tessera::math::quadratic

@@ -248,5 +248,15 @@ TEST(ReadSparse, MistakesAreNamed) {
   EXPECT_EQ(said((head + "2 2 99999999999\n1 1 1\n").c_str()), "syntax");
 }
 
+TEST(ReadTables, AByteOrderMarkIsNoPartOfTheFirstNumber) {
+  const Table table = ReadTable(
+      "\xEF\xBB\xBF"
+      "2,1\r\n1,3\r\n",
+      "marked.csv");
+  EXPECT_EQ(table.rows, 2);
+  EXPECT_EQ(table.values[0], Rational(2));
+  EXPECT_TRUE(IsSparseTable("\xEF\xBB\xBF%%MatrixMarket matrix coordinate real general\n1 1 1\n1 1 2\n"));
+}
+
 }  // namespace
 }  // namespace tessera::math::quadratic
