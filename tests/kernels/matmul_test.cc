@@ -47,7 +47,7 @@ void ExpectNear(const Tensor& y, const Expected& expected, double roundings) {
   }
 }
 
-// x as integer products see it: rounded to 8 bits in blocks of 32.
+// x as integer products see it: in blocks of 32, rounded to integers of at most 127 times the least power of two.
 Tensor Rounded(const Tensor& x) {
   Tensor rounded = x.To(DType::kF32).Clone();
   const auto values = rounded.mutable_data<float>();
@@ -55,8 +55,10 @@ Tensor Rounded(const Tensor& x) {
     float largest = 0;
     for (size_t i = begin; i < begin + 32; ++i) largest = std::max(largest, std::abs(values[i]));
     if (largest == 0) continue;
+    int exponent = std::ilogb(largest) - 6;
+    if (std::nearbyint(std::ldexp(largest, -exponent)) > 127) ++exponent;
     for (size_t i = begin; i < begin + 32; ++i)
-      values[i] = std::nearbyintf(values[i] * (127.0f / largest)) * (largest / 127.0f);
+      values[i] = std::ldexp(std::nearbyintf(std::ldexp(values[i], -exponent)), exponent);
   }
   return rounded;
 }

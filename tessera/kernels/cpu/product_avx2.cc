@@ -80,6 +80,8 @@ struct Avx2Lanes {
   static I SetI(int32_t x) { return {_mm256_set1_epi32(x), _mm256_set1_epi32(x)}; }
   static F ToFloat(I x) { return {_mm256_cvtepi32_ps(x.a), _mm256_cvtepi32_ps(x.b)}; }
   // Sums of two products fit 16 bits, since codes are at most 63 here, and |four| at most 127.
+  static constexpr bool kPowersAsExponents = false;
+  static F TimesPower(F x, float power) { return Mul(x, Set(power)); }
   static I Dot(I sum, W codes, int32_t four) {
     const __m256i x = _mm256_set1_epi32(four), ones = _mm256_set1_epi16(1);
     return {_mm256_add_epi32(sum.a, _mm256_madd_epi16(_mm256_maddubs_epi16(codes.a, x), ones)),
@@ -135,7 +137,7 @@ struct Avx2Lanes {
   }
   static void Prefetch(const uint8_t* p) { _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T0); }
 
-  static float QuantizeBlock(const float* x, int8_t* q, int32_t sums[2]);
+  static BlockScale QuantizeBlock(const float* x, int8_t* q, int32_t sums[2]);
 };
 
 #include "tessera/kernels/cpu/product_float-inl.h"
@@ -153,7 +155,7 @@ int32_t MaxOfLanes(__m256i x) {
   return _mm_cvtsi128_si32(_mm_max_epi32(most, _mm_shuffle_epi32(most, 0xb1)));
 }
 
-float Avx2Lanes::QuantizeBlock(const float* x, int8_t* q, int32_t sums[2]) {
+BlockScale Avx2Lanes::QuantizeBlock(const float* x, int8_t* q, int32_t sums[2]) {
   // As integers, the bits of magnitudes are in order, and NaN is above infinity.
   const __m256i magnitude = _mm256_set1_epi32(0x7fffffff);
   __m256i largest = _mm256_setzero_si256();
@@ -163,7 +165,7 @@ float Avx2Lanes::QuantizeBlock(const float* x, int8_t* q, int32_t sums[2]) {
   if (s.inverse == 0) {
     std::memset(q, 0, 32);
     sums[0] = sums[1] = 0;
-    return s.scale;
+    return s;
   }
   for (int half = 0; half < 2; ++half) {
     const __m256 inverse = _mm256_set1_ps(s.inverse);
@@ -175,7 +177,7 @@ float Avx2Lanes::QuantizeBlock(const float* x, int8_t* q, int32_t sums[2]) {
     const __m128i bytes = _mm_packs_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
     _mm_storeu_si128(reinterpret_cast<__m128i*>(q + 16 * half), bytes);
   }
-  return s.scale;
+  return s;
 }
 
 }  // namespace

@@ -28,6 +28,9 @@ struct VnniLanes : Avx512Lanes {
   static I ZeroI() { return _mm512_setzero_si512(); }
   static I SetI(int32_t x) { return _mm512_set1_epi32(x); }
   static F ToFloat(I x) { return _mm512_cvtepi32_ps(x); }
+  // x · 2^e of an exponent e. Scaling runs beside the multipliers, which are what a product waits for.
+  static constexpr bool kPowersAsExponents = true;
+  static F TimesPower(F x, float e) { return _mm512_scalef_ps(x, _mm512_set1_ps(e)); }
   static I Dot(I sum, W codes, int32_t four) { return _mm512_dpbusd_epi32(sum, codes, _mm512_set1_epi32(four)); }
   static I WideDot(I sum, W codes, int32_t four) { return Dot(sum, codes, four); }
 
@@ -54,7 +57,7 @@ struct VnniLanes : Avx512Lanes {
   }
   static void Prefetch(const uint8_t* p) { _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T0); }
 
-  static float QuantizeBlock(const float* x, int8_t* q, int32_t sums[2]);
+  static BlockScale QuantizeBlock(const float* x, int8_t* q, int32_t sums[2]);
 };
 
 #include "tessera/kernels/cpu/product_integer-inl.h"
@@ -66,7 +69,7 @@ int32_t MaxOfLanes(__m512i x) {
   return _mm_cvtsi128_si32(_mm_max_epi32(most, _mm_shuffle_epi32(most, 0xb1)));
 }
 
-float VnniLanes::QuantizeBlock(const float* x, int8_t* q, int32_t sums[2]) {
+BlockScale VnniLanes::QuantizeBlock(const float* x, int8_t* q, int32_t sums[2]) {
   const F a = Load(x), b = Load(x + 16);
   // As integers, the bits of magnitudes are in order, and NaN is above infinity.
   const __m512i magnitude = _mm512_set1_epi32(0x7fffffff);
@@ -75,7 +78,7 @@ float VnniLanes::QuantizeBlock(const float* x, int8_t* q, int32_t sums[2]) {
   if (s.inverse == 0) {
     std::memset(q, 0, 32);
     sums[0] = sums[1] = 0;
-    return s.scale;
+    return s;
   }
   const __m512i qa = _mm512_cvtps_epi32(_mm512_mul_ps(a, Set(s.inverse)));
   const __m512i qb = _mm512_cvtps_epi32(_mm512_mul_ps(b, Set(s.inverse)));
@@ -87,7 +90,7 @@ float VnniLanes::QuantizeBlock(const float* x, int8_t* q, int32_t sums[2]) {
   sum = _mm256_add_epi32(sum, _mm256_shuffle_epi32(sum, 0xb1));
   sums[0] = _mm256_extract_epi32(sum, 0);
   sums[1] = _mm256_extract_epi32(sum, 4);
-  return s.scale;
+  return s;
 }
 
 }  // namespace

@@ -1,10 +1,12 @@
 // The inner loops of integer products for one vocabulary V of sixteen lanes. Included by each instruction set's file,
 // inside its target region and an unnamed namespace.
 //
-// With codes c of the weight, codes q of x, and scales d (weight) and s (x), a block of 32 values adds
-//   s (d Σ (c - zero) q)           symmetric formats; Σ starts at -zero Σ q, which x brings along
-//   s (d Σ c q + m Σ q)            formats with minimums
-// to an output: sums of integers are exact, so only these few operations round, and they are the same in every loop.
+// With codes c of the weight, codes q of x, and scales d (weight) and s = 2^e (x), a block of 32 values adds
+//   (d s) Σ (c - zero) q           symmetric formats; Σ starts at -zero Σ q, which x brings along
+//   (d s) Σ c q + m (s Σ q)        formats with minimums; x brings s Σ q along
+// to an output. Sums of integers and multiplications by powers of two are exact, so only the one or two additions
+// round, and they are the same in every loop. A product with 2^e is an operation on exponents: on AVX-512 it leaves the
+// multipliers to the dot products (V::TimesPower).
 
 // Records of a packed panel, one after the other, unpacked in registers.
 template <class V, PanelFormat kFormat>
@@ -129,9 +131,10 @@ void MultiplyInteger(const MicroArgs& a) {
         if constexpr (kFormat.minimum) minimum = w.of[p].Minimum();
 #pragma GCC unroll 16
         for (int r = 0; r < R; ++r) {
-          typename V::F term = V::Mul(V::ToFloat(sum[p][r]), scale);
-          if constexpr (kFormat.minimum) term = V::MulAdd(minimum, V::Set(ReadAs<float>(sums + 4 * r)), term);
-          y.of[p][r] = V::MulAdd(term, V::Set(ReadAs<float>(scales + 4 * r)), y.of[p][r]);
+          const typename V::F both = V::TimesPower(scale, ReadAs<float>(scales + 4 * r));
+          y.of[p][r] = V::MulAdd(V::ToFloat(sum[p][r]), both, y.of[p][r]);
+          if constexpr (kFormat.minimum)
+            y.of[p][r] = V::MulAdd(minimum, V::Set(ReadAs<float>(sums + 4 * r)), y.of[p][r]);
         }
       }
     }
@@ -143,11 +146,12 @@ template <class V>
 void Quantize(const float* x, int64_t blocks, const PanelFormat& format, int row, int rows, uint8_t* out) {
   for (int64_t b = 0; b < blocks; ++b, x += kBlockValues, out += rows * XBlockBytes(format)) {
     int32_t sums[2];  // of the first and the last sixteen codes
-    const float scale = V::QuantizeBlock(x, reinterpret_cast<int8_t*>(out + row * 32), sums);
-    std::memcpy(out + rows * 32 + 4 * row, &scale, 4);
+    const BlockScale scale = V::QuantizeBlock(x, reinterpret_cast<int8_t*>(out + row * 32), sums);
+    const float power = V::kPowersAsExponents ? scale.exponent : scale.scale;
+    std::memcpy(out + rows * 32 + 4 * row, &power, 4);
     uint8_t* tail = out + rows * 36 + 4 * row;
     if (format.minimum) {
-      const float sum = static_cast<float>(sums[0] + sums[1]);
+      const float sum = scale.scale * static_cast<float>(sums[0] + sums[1]);
       std::memcpy(tail, &sum, 4);
     } else if (format.parts == 1) {
       const int32_t start = -format.zero * (sums[0] + sums[1]);
@@ -159,16 +163,6 @@ void Quantize(const float* x, int64_t blocks, const PanelFormat& format, int row
       }
     }
   }
-}
-
-// 127 / max |x|, or 0 for a block whose values are all so small that nothing is lost by taking them as zero.
-struct BlockScale {
-  float scale, inverse;
-};
-inline BlockScale ScaleOfBlock(float largest) {
-  if (!(largest < INFINITY)) return {NAN, 0};
-  if (largest < 1e-30f) return {0, 0};
-  return {largest / 127.0f, 127.0f / largest};
 }
 
 // What a tile's loop needs to know of a format, so that formats share loops.

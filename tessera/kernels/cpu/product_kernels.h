@@ -12,6 +12,8 @@
 // cutting the units or the rows in other places does not change a bit.
 
 #include <array>
+#include <bit>
+#include <cmath>
 #include <cstdint>
 
 #include "tessera/core/dtype.h"
@@ -36,9 +38,26 @@ using MicroKernel = void (*)(const MicroArgs&);
 // An XBlock of R rows: q int8 [R][32], scale f32 [R], and then what the format's zero or minimum needs of the sums of
 // q:
 //   symmetric   int32 [parts][R]: -zero · Σ q over the part, what the sum of c · q starts from
-//   minimum     f32 [R]: Σ q
-// A row's x is scale · q. The scale is max |x| / 127; NaN if the block holds an infinity or NaN.
+//   minimum     f32 [R]: scale · Σ q
+// A row's x is scale · q. The scale is the least power of two 2^e that gives |q| <= 127; NaN if the block holds an
+// infinity or NaN. Instruction sets that multiply by powers of two more cheaply than by other numbers keep e for it.
 constexpr int64_t XBlockBytes(const PanelFormat& format) { return 32 + 4 + 4 * format.parts; }
+
+// The scale of a block of x: the least power of two by which its values become integers of at most 127.
+struct BlockScale {
+  float scale, inverse;  // 2^e and 2^-e. Zeros for a block whose values are all so small that nothing is lost by taking
+                         // them as zero; NaN and zero for one that holds an infinity or NaN.
+  float exponent;        // e, or NaN
+};
+inline BlockScale ScaleOfBlock(float largest) {
+  if (!(largest < INFINITY)) return {NAN, 0, NAN};
+  if (largest < 1e-30f) return {0, 0, 0};
+  // 2^(e + 6) <= largest < 2^(e + 7), or one more where 127.5 and above would round to 128: the carry out of the
+  // mantissa's upper seven bits.
+  const int biased = static_cast<int>((std::bit_cast<uint32_t>(largest) + 0x10000u) >> 23) - 6;
+  return {std::bit_cast<float>(biased << 23), std::bit_cast<float>((254 - biased) << 23),
+          static_cast<float>(biased - 127)};
+}
 
 // A tile's record: codes u8 [8][64], scales f32 [parts][16], minimums f32 [16] if any.
 constexpr int64_t TileRecordBytes(const PanelFormat& format) {

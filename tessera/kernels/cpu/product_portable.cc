@@ -88,6 +88,8 @@ struct PortableLanes {
   static F ToFloat(const I& x) {
     return Each([&](int i) { return static_cast<float>(x.lane[i]); });
   }
+  static constexpr bool kPowersAsExponents = false;
+  static F TimesPower(F x, float power) { return Mul(x, Set(power)); }
   static I Dot(I sum, const W& codes, int32_t four) {
     for (int k = 0; k < 4; ++k) {
       const int32_t x = static_cast<int8_t>(four >> (8 * k));
@@ -123,7 +125,7 @@ struct PortableLanes {
   }
   static void Prefetch(const uint8_t* p) { __builtin_prefetch(p); }
 
-  static float QuantizeBlock(const float* x, int8_t* q, int32_t sums[2]);
+  static BlockScale QuantizeBlock(const float* x, int8_t* q, int32_t sums[2]);
 
  private:
   static uint16_t ReadBits(const void* p, int i) {
@@ -136,7 +138,7 @@ struct PortableLanes {
 #include "tessera/kernels/cpu/product_float-inl.h"
 #include "tessera/kernels/cpu/product_integer-inl.h"
 
-float PortableLanes::QuantizeBlock(const float* x, int8_t* q, int32_t sums[2]) {
+BlockScale PortableLanes::QuantizeBlock(const float* x, int8_t* q, int32_t sums[2]) {
   // As integers, the bits of magnitudes are in order, and NaN is above infinity.
   uint32_t largest = 0;
   for (int i = 0; i < 32; ++i) largest = std::max(largest, std::bit_cast<uint32_t>(x[i]) & 0x7fffffffu);
@@ -146,7 +148,7 @@ float PortableLanes::QuantizeBlock(const float* x, int8_t* q, int32_t sums[2]) {
     q[i] = s.inverse == 0 ? int8_t{0} : static_cast<int8_t>(std::lrintf(x[i] * s.inverse));
     sums[i / 16] += q[i];
   }
-  return s.scale;
+  return s;
 }
 
 }  // namespace
