@@ -47,7 +47,7 @@ void ExpectNear(const Tensor& y, const Expected& expected, double roundings) {
   }
 }
 
-// x as integer products see it: in blocks of 32, rounded to integers of at most 127 times the least power of two.
+// x as integer products see it: in blocks of 32, as integers of at most 127 times the least half power of two.
 Tensor Rounded(const Tensor& x) {
   Tensor rounded = x.To(DType::kF32).Clone();
   const auto values = rounded.mutable_data<float>();
@@ -55,10 +55,11 @@ Tensor Rounded(const Tensor& x) {
     float largest = 0;
     for (size_t i = begin; i < begin + 32; ++i) largest = std::max(largest, std::abs(values[i]));
     if (largest == 0) continue;
-    int exponent = std::ilogb(largest) - 6;
-    if (std::nearbyint(std::ldexp(largest, -exponent)) > 127) ++exponent;
+    double scale = std::ldexp(1.0, std::ilogb(largest) - 6);
+    if (std::nearbyint(largest / scale) > 127) scale *= 2;
+    if (largest / scale <= 90) scale /= std::sqrt(2.0);
     for (size_t i = begin; i < begin + 32; ++i)
-      values[i] = std::ldexp(std::nearbyintf(std::ldexp(values[i], -exponent)), exponent);
+      values[i] = static_cast<float>(std::nearbyint(values[i] / scale) * scale);
   }
   return rounded;
 }

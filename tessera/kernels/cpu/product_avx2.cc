@@ -79,9 +79,15 @@ struct Avx2Lanes {
   static I ZeroI() { return {_mm256_setzero_si256(), _mm256_setzero_si256()}; }
   static I SetI(int32_t x) { return {_mm256_set1_epi32(x), _mm256_set1_epi32(x)}; }
   static F ToFloat(I x) { return {_mm256_cvtepi32_ps(x.a), _mm256_cvtepi32_ps(x.b)}; }
+  static void StoreXScale(const BlockScale& s, uint8_t* p) { std::memcpy(p, &s.scale, 4); }
+  struct XScale {
+    F value;
+
+    explicit XScale(const uint8_t* p) : value(Set(ReadAs<float>(p))) {}
+    F Times(const uint8_t* scales) const { return Mul(Load(reinterpret_cast<const float*>(scales)), value); }
+    F Value() const { return value; }
+  };
   // Sums of two products fit 16 bits, since codes are at most 63 here, and |four| at most 127.
-  static constexpr bool kPowersAsExponents = false;
-  static F TimesPower(F x, float power) { return Mul(x, Set(power)); }
   static I Dot(I sum, W codes, int32_t four) {
     const __m256i x = _mm256_set1_epi32(four), ones = _mm256_set1_epi16(1);
     return {_mm256_add_epi32(sum.a, _mm256_madd_epi16(_mm256_maddubs_epi16(codes.a, x), ones)),

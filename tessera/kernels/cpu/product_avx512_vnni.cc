@@ -28,9 +28,24 @@ struct VnniLanes : Avx512Lanes {
   static I ZeroI() { return _mm512_setzero_si512(); }
   static I SetI(int32_t x) { return _mm512_set1_epi32(x); }
   static F ToFloat(I x) { return _mm512_cvtepi32_ps(x); }
-  // x · 2^e of an exponent e. Scaling runs beside the multipliers, which are what a product waits for.
-  static constexpr bool kPowersAsExponents = true;
-  static F TimesPower(F x, float e) { return _mm512_scalef_ps(x, _mm512_set1_ps(e)); }
+  // The scale 2^(k/2) of a block of x is kept as ⌊k/2⌋ + 1/2, of which the scaling instruction takes the floor. Bit 6,
+  // too small to matter to it, is set where k is odd: 64 bytes further lie the tile's scales times √2.
+  static constexpr uint32_t kOdd = 64;
+  static void StoreXScale(const BlockScale& s, uint8_t* p) {
+    const float exponent = std::isnan(s.scale) ? NAN : static_cast<float>(s.half_powers >> 1) + 0.5f;
+    const uint32_t bits = std::bit_cast<uint32_t>(exponent) | (s.half_powers & 1 ? kOdd : 0);
+    std::memcpy(p, &bits, 4);
+  }
+  struct XScale {
+    F exponent;
+    uint32_t odd;  // 64 or 0
+
+    explicit XScale(const uint8_t* p) : exponent(Set(ReadAs<float>(p))), odd(ReadAs<uint32_t>(p) & kOdd) {}
+    F Times(const uint8_t* scales) const {
+      return _mm512_scalef_ps(Load(reinterpret_cast<const float*>(scales + odd)), exponent);
+    }
+    F Value() const { return _mm512_scalef_ps(Set(odd != 0 ? kRootOfTwo : 1.0f), exponent); }
+  };
   static I Dot(I sum, W codes, int32_t four) { return _mm512_dpbusd_epi32(sum, codes, _mm512_set1_epi32(four)); }
   static I WideDot(I sum, W codes, int32_t four) { return Dot(sum, codes, four); }
 

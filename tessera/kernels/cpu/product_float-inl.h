@@ -1,13 +1,6 @@
 // The inner loops of float products for one vocabulary V of sixteen lanes. Included by each instruction set's file,
 // inside its target region and an unnamed namespace.
 
-template <typename T>
-T ReadAs(const void* from) {
-  T value;
-  std::memcpy(&value, from, sizeof(T));
-  return value;
-}
-
 // The sums of R rows and P panels, in registers.
 template <class V, int R, int P>
 struct Sums {

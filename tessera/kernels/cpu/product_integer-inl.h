@@ -1,12 +1,12 @@
 // The inner loops of integer products for one vocabulary V of sixteen lanes. Included by each instruction set's file,
 // inside its target region and an unnamed namespace.
 //
-// With codes c of the weight, codes q of x, and scales d (weight) and s = 2^e (x), a block of 32 values adds
+// With codes c of the weight, codes q of x, and scales d (weight) and s (x), a block of 32 values adds
 //   (d s) Σ (c - zero) q           symmetric formats; Σ starts at -zero Σ q, which x brings along
 //   (d s) Σ c q + m (s Σ q)        formats with minimums; x brings s Σ q along
-// to an output. Sums of integers and multiplications by powers of two are exact, so only the one or two additions
-// round, and they are the same in every loop. A product with 2^e is an operation on exponents: on AVX-512 it leaves the
-// multipliers to the dot products (V::TimesPower).
+// to an output: sums of integers are exact, so only these few operations round, and they are the same in every loop. s
+// is a half power of two, so a tile that holds d and √2 d leaves d s to an operation on exponents, which some
+// processors do beside their multipliers (V::XScale); the dot products have those nearly to themselves.
 
 // Records of a packed panel, one after the other, unpacked in registers.
 template <class V, PanelFormat kFormat>
@@ -24,6 +24,7 @@ struct PackedRecords {
     if constexpr (kFormat.minimum) return V::Mul(d, V::LoadU8(record));
     return V::Mul(d, V::LoadI8(record + 16 * part));
   }
+  typename V::F ScaleTimes(int part, const V::XScale& x) const { return V::Mul(Scale(part), x.Value()); }
   typename V::F Minimum() const {
     if constexpr (!kFormat.super) return V::LoadF16(record + 32);
     return V::Negate(V::Mul(V::LoadF16(header + 32), V::LoadU8(record + 16)));
@@ -58,8 +59,8 @@ struct TileRecords {
   const uint8_t* record;
 
   explicit TileRecords(const void* tile) : record(static_cast<const uint8_t*>(tile)) {}
-  typename V::F Scale(int part) const { return V::Load(reinterpret_cast<const float*>(record + 512 + 64 * part)); }
-  typename V::F Minimum() const { return V::Load(reinterpret_cast<const float*>(record + 512 + 64 * kFormat.parts)); }
+  typename V::F ScaleTimes(int part, const V::XScale& x) const { return x.Times(record + 512 + 128 * part); }
+  typename V::F Minimum() const { return V::Load(reinterpret_cast<const float*>(record + 512 + 128 * kFormat.parts)); }
   typename V::W Codes(int group) const { return V::LoadW(record + 64 * group); }
   void Next() { record += TileRecordBytes(kFormat); }
 };
@@ -70,9 +71,13 @@ void Unpack(const uint8_t* packed, int64_t records, uint8_t* tile) {
   for (int64_t i = 0; i < records; ++i, source.Next(), tile += TileRecordBytes(kFormat)) {
 #pragma GCC unroll 8
     for (int j = 0; j < 8; ++j) V::StoreW(source.Codes(j), tile + 64 * j);
-    for (int p = 0; p < kFormat.parts; ++p) V::Store(source.Scale(p), reinterpret_cast<float*>(tile + 512 + 64 * p));
+    for (int p = 0; p < kFormat.parts; ++p) {
+      const typename V::F scale = source.Scale(p);
+      V::Store(scale, reinterpret_cast<float*>(tile + 512 + 128 * p));
+      V::Store(V::Mul(scale, V::Set(kRootOfTwo)), reinterpret_cast<float*>(tile + 576 + 128 * p));
+    }
     if constexpr (kFormat.minimum)
-      V::Store(source.Minimum(), reinterpret_cast<float*>(tile + 512 + 64 * kFormat.parts));
+      V::Store(source.Minimum(), reinterpret_cast<float*>(tile + 512 + 128 * kFormat.parts));
   }
 }
 
@@ -124,17 +129,19 @@ void MultiplyInteger(const MicroArgs& a) {
             sum[p][r] = kWide ? V::WideDot(sum[p][r], codes[p], four) : V::Dot(sum[p][r], codes[p], four);
         }
       }
+      typename V::F minimum[P];  // used only by formats that have one
 #pragma GCC unroll 2
       for (int p = 0; p < P; ++p) {
-        const typename V::F scale = w.of[p].Scale(part);
-        typename V::F minimum = scale;  // used only by formats that have one
-        if constexpr (kFormat.minimum) minimum = w.of[p].Minimum();
+        if constexpr (kFormat.minimum) minimum[p] = w.of[p].Minimum();
+      }
 #pragma GCC unroll 16
-        for (int r = 0; r < R; ++r) {
-          const typename V::F both = V::TimesPower(scale, ReadAs<float>(scales + 4 * r));
-          y.of[p][r] = V::MulAdd(V::ToFloat(sum[p][r]), both, y.of[p][r]);
-          if constexpr (kFormat.minimum)
-            y.of[p][r] = V::MulAdd(minimum, V::Set(ReadAs<float>(sums + 4 * r)), y.of[p][r]);
+      for (int r = 0; r < R; ++r) {
+        const typename V::XScale scale(scales + 4 * r);
+        const typename V::F total = kFormat.minimum ? V::Set(ReadAs<float>(sums + 4 * r)) : V::Zero();
+#pragma GCC unroll 2
+        for (int p = 0; p < P; ++p) {
+          y.of[p][r] = V::MulAdd(V::ToFloat(sum[p][r]), w.of[p].ScaleTimes(part, scale), y.of[p][r]);
+          if constexpr (kFormat.minimum) y.of[p][r] = V::MulAdd(minimum[p], total, y.of[p][r]);
         }
       }
     }
@@ -147,8 +154,7 @@ void Quantize(const float* x, int64_t blocks, const PanelFormat& format, int row
   for (int64_t b = 0; b < blocks; ++b, x += kBlockValues, out += rows * XBlockBytes(format)) {
     int32_t sums[2];  // of the first and the last sixteen codes
     const BlockScale scale = V::QuantizeBlock(x, reinterpret_cast<int8_t*>(out + row * 32), sums);
-    const float power = V::kPowersAsExponents ? scale.exponent : scale.scale;
-    std::memcpy(out + rows * 32 + 4 * row, &power, 4);
+    V::StoreXScale(scale, out + rows * 32 + 4 * row);
     uint8_t* tail = out + rows * 36 + 4 * row;
     if (format.minimum) {
       const float sum = scale.scale * static_cast<float>(sums[0] + sums[1]);

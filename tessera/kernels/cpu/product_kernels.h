@@ -15,6 +15,7 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 
 #include "tessera/core/dtype.h"
 #include "tessera/kernels/panel_layout.h"
@@ -39,29 +40,39 @@ using MicroKernel = void (*)(const MicroArgs&);
 // q:
 //   symmetric   int32 [parts][R]: -zero · Σ q over the part, what the sum of c · q starts from
 //   minimum     f32 [R]: scale · Σ q
-// A row's x is scale · q. The scale is the least power of two 2^e that gives |q| <= 127; NaN if the block holds an
-// infinity or NaN. Instruction sets that multiply by powers of two more cheaply than by other numbers keep e for it.
+// A row's x is scale · q; the scale is NaN if the block holds an infinity or NaN. Instruction sets that multiply by
+// powers of two more cheaply than by other numbers keep the exponent for it.
 constexpr int64_t XBlockBytes(const PanelFormat& format) { return 32 + 4 + 4 * format.parts; }
 
-// The scale of a block of x: the least power of two by which its values become integers of at most 127.
-struct BlockScale {
-  float scale, inverse;  // 2^e and 2^-e. Zeros for a block whose values are all so small that nothing is lost by taking
-                         // them as zero; NaN and zero for one that holds an infinity or NaN.
-  float exponent;        // e, or NaN
-};
-inline BlockScale ScaleOfBlock(float largest) {
-  if (!(largest < INFINITY)) return {NAN, 0, NAN};
-  if (largest < 1e-30f) return {0, 0, 0};
-  // 2^(e + 6) <= largest < 2^(e + 7), or one more where 127.5 and above would round to 128: the carry out of the
-  // mantissa's upper seven bits.
-  const int biased = static_cast<int>((std::bit_cast<uint32_t>(largest) + 0x10000u) >> 23) - 6;
-  return {std::bit_cast<float>(biased << 23), std::bit_cast<float>((254 - biased) << 23),
-          static_cast<float>(biased - 127)};
+template <typename T>
+inline T ReadAs(const void* from) {
+  T value;
+  std::memcpy(&value, from, sizeof(T));
+  return value;
 }
 
-// A tile's record: codes u8 [8][64], scales f32 [parts][16], minimums f32 [16] if any.
+// The scale of a block of x: the least half power of two, 2^(k/2), by which its values become integers of at most 127.
+struct BlockScale {
+  float scale, inverse;  // zeros for a block whose values are all so small that nothing is lost by taking them as zero;
+                         // NaN and zero for one that holds an infinity or NaN
+  int half_powers;       // k
+};
+inline constexpr float kRootOfTwo = 1.41421356f;
+inline BlockScale ScaleOfBlock(float largest) {
+  if (!(largest < INFINITY)) return {NAN, 0, 0};
+  if (largest < 1e-30f) return {0, 0, 0};
+  // largest / 2^e is above 63.5 and at most 127.5: e + 1 where it would be more is the carry out of the mantissa's
+  // upper seven bits. Up to 90 = 127 / √2 the next smaller scale does.
+  const int biased = static_cast<int>((std::bit_cast<uint32_t>(largest) + 0x10000u) >> 23) - 6;
+  const float scale = std::bit_cast<float>(biased << 23), inverse = std::bit_cast<float>((254 - biased) << 23);
+  if (largest * inverse > 90) return {scale, inverse, 2 * (biased - 127)};
+  return {scale * (kRootOfTwo / 2), inverse * kRootOfTwo, 2 * (biased - 127) - 1};
+}
+
+// A tile's record: codes u8 [8][64], scales f32 [parts][2][16], once as they are and once times √2, minimums f32 [16]
+// if any.
 constexpr int64_t TileRecordBytes(const PanelFormat& format) {
-  return 512 + 64 * format.parts + (format.minimum ? 64 : 0);
+  return 512 + 128 * format.parts + (format.minimum ? 64 : 0);
 }
 
 inline constexpr int kMostRows = 16;        // of any table below

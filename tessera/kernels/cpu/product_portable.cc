@@ -88,8 +88,14 @@ struct PortableLanes {
   static F ToFloat(const I& x) {
     return Each([&](int i) { return static_cast<float>(x.lane[i]); });
   }
-  static constexpr bool kPowersAsExponents = false;
-  static F TimesPower(F x, float power) { return Mul(x, Set(power)); }
+  static void StoreXScale(const BlockScale& s, uint8_t* p) { std::memcpy(p, &s.scale, 4); }
+  struct XScale {
+    F value;
+
+    explicit XScale(const uint8_t* p) : value(Set(ReadAs<float>(p))) {}
+    F Times(const uint8_t* scales) const { return Mul(Load(reinterpret_cast<const float*>(scales)), value); }
+    F Value() const { return value; }
+  };
   static I Dot(I sum, const W& codes, int32_t four) {
     for (int k = 0; k < 4; ++k) {
       const int32_t x = static_cast<int8_t>(four >> (8 * k));
