@@ -1,7 +1,8 @@
 // Speed of attention: causal, 16 heads, f32 and bf16, forward and with its gradients; and decoding from pages.
 //
-//   attention_bench [--tokens N] [--heads H] [--repeat R]
+//   attention_bench [--tokens N] [--heads H] [--repeat R] [--picture D]
 //
+// With --picture, only that of a vision tower: heads of D, bf16, forward, every patch sees all.
 // A forward pass counts 4 · H · D · N² / 2 operations, with gradients 3.5 times as many, whatever a kernel does.
 #include <fmt/core.h>
 
@@ -70,6 +71,14 @@ void Prompt(int64_t tokens, int64_t heads, int64_t dim, DType dtype, int repeat)
   Report(dim, dtype, "forward + backward", 3.5 * work, both);
 }
 
+void Picture(int64_t tokens, int64_t heads, int64_t dim, int repeat) {
+  const ops::AttentionPattern pattern{.sequences = {{tokens, tokens, {}, {}}}, .causal = false};
+  const Tensor x = Normal({tokens, heads, dim}, DType::kBF16);
+  const double work =
+      4.0 * static_cast<double>(heads * dim) * static_cast<double>(tokens) * static_cast<double>(tokens);
+  Report(dim, DType::kBF16, "picture", work, BestTime(repeat, [&] { ops::Attend(x, x, x, pattern); }));
+}
+
 struct PagedHeads {
   int64_t queries, heads;
   kernels::KvPageFormat format;
@@ -100,13 +109,18 @@ void Paged(int64_t tokens, const PagedHeads& h, int repeat) {
 
 int main(int argc, char** argv) {
   int64_t tokens = 4096, heads = 16;
-  int repeat = 3;
+  int repeat = 3, picture = 0;
   for (int i = 1; i + 1 < argc; i += 2) {
     const std::string flag = argv[i];
     const int value = std::atoi(argv[i + 1]);
     if (flag == "--tokens") tokens = value;
     if (flag == "--heads") heads = value;
     if (flag == "--repeat") repeat = value;
+    if (flag == "--picture") picture = value;
+  }
+  if (picture > 0) {
+    Picture(tokens, heads, picture, repeat);
+    return 0;
   }
   fmt::print("attention of {} tokens, {} heads, causal; {} threads, {}\n", tokens, heads, ThreadCount(),
              Name(LiveIsa()));

@@ -5,8 +5,9 @@
 // MODEL is a directory or a GGUF file (random_model makes one of any size). The picture is noise of that size; 1280 x
 // 720 unless said otherwise. Activations are bf16, and so are weights that the file has in a plain dtype; block formats
 // stay what they are. Prints the time to prepare the picture and to encode it, the median of the runs, and the
-// arithmetic a second (0 RUNS: only the former); GFLOP count products of matrices and of attention alone. With OTHER,
-// the same model in other weights, also how far the two are apart: |y - y'| / |y'| over all values of the tokens.
+// arithmetic a second, also as a part of the bf16 peak measured before and after (0 RUNS: only the former); GFLOP count
+// products of matrices and of attention alone. With OTHER, the same model in other weights, also how far the two are
+// apart: |y - y'| / |y'| over all values of the tokens.
 
 #include <fmt/format.h>
 
@@ -19,6 +20,7 @@
 #include <vector>
 
 #include "bench/report_errors.h"
+#include "tessera/kernels/machine_probe.h"
 #include "tessera/models/load.h"
 #include "tessera/models/vision.h"
 #include "tessera/weights/checkpoint.h"
@@ -80,6 +82,12 @@ std::unique_ptr<models::LanguageModel> Load(const weights::Checkpoint& checkpoin
   return models::LoadModel(checkpoint, {.weights = weights, .activations = DType::kBF16, .pack = true});
 }
 
+// Of products of bf16, or of f32 where the processor has none of those.
+double BestPeak() {
+  const double bf16 = kernels::MeasurePeak(kernels::PeakKind::kBf16);
+  return bf16 > 0 ? bf16 : kernels::MeasurePeak(kernels::PeakKind::kF32);
+}
+
 double Distance(const Tensor& y, const Tensor& other) {
   const Tensor a = y.To(DType::kF32), b = other.To(DType::kF32);
   double apart = 0, size = 0;
@@ -106,10 +114,12 @@ void Run(int argc, char** argv) {
     return;
   }
   Tensor tokens;
+  const double before = BestPeak();
   const double encode = MedianSeconds(runs, [&] { tokens = model->vision()->Encode(std::span(&input, 1)); });
-  const double flop = Flop(checkpoint, input.grid);
-  fmt::print("{} x {}: {} patches, {} tokens; prepare {:.1f} ms, encode {:.2f} s, {:.0f} GFLOP/s\n", width, height,
-             input.grid.patches(), model->vision()->Tokens(input.grid), prepare * 1e3, encode, flop / encode * 1e-9);
+  const double speed = Flop(checkpoint, input.grid) / encode, peak = (before + BestPeak()) / 2;
+  fmt::print("{} x {}: {} patches, {} tokens; prepare {:.1f} ms, encode {:.2f} s, {:.0f} GFLOP/s", width, height,
+             input.grid.patches(), model->vision()->Tokens(input.grid), prepare * 1e3, encode, speed * 1e-9);
+  fmt::print(", {:.1f} % of {:.0f}\n", 100 * speed / peak, peak * 1e-9);
   if (argc <= 5) return;
   const auto other = Load(weights::Checkpoint::Open(weights::Locate(argv[5])));
   fmt::print("apart from {}: {:.2e}\n", argv[5], Distance(tokens, other->vision()->Encode(std::span(&input, 1))));

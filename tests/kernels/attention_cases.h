@@ -50,6 +50,8 @@ inline std::vector<AttentionCase> AttentionCases() {
       .sequences = {{5, 5, {}, {}}, {0, 2, {}, {}}, {2, 70, {}, {}}, {1, 0, {}, {}}, {3, 1, {}, {}}}};
   AttentionPattern open = ragged, window = OneSequence(130, 200), tree = OneSequence(20, 75), tree_window = tree;
   open.causal = false;
+  AttentionPattern picture = OneSequence(71, 71), long_picture = OneSequence(149, 149);  // every patch sees all
+  picture.causal = long_picture.causal = false;
   window.window = 37;
   tree.sequences[0].tree_parents = RandomTree(20, 1);
   tree_window = tree, tree_window.window = 9;
@@ -63,6 +65,10 @@ inline std::vector<AttentionCase> AttentionCases() {
           {"window", window, 2, 1, 16, 16},
           {"tree", tree, 4, 2, 24, 40},
           {"tree_window", tree_window, 2, 2, 8, 8, 5, true},
+          {"picture", picture, 2, 2, 80, 80},  // widths of 5, 3 and 6 vectors, which blocks divide differently
+          {"long picture", long_picture, 1, 1, 72, 72},
+          {"narrow picture", picture, 1, 1, 40, 48},
+          {"wide picture", picture, 1, 1, 48, 96},
           {"latent", OneSequence(9, 65), 2, 2, 192, 128},
           {"latent cache", OneSequence(3, 70), 2, 1, 576, 512},
           {"wide", OneSequence(3, 64), 1, 1, 256, 256, 30, false}};

@@ -167,7 +167,22 @@ class ForwardBlock {
     HWY_ALIGN float s_data[kRowGroup * kTile];
     const Tile<float> s{s_data, n, kTile, kTile};
     Mul<T>(Queries().Rows(r0, n), kt, s);
+    if (seen == nullptr && !(work_.spec.softcap > 0)) return WholeRows(r0, s, out);
     for (size_t r = 0; r < n; ++r) Softmax(r0 + r, s.Row(r), seen ? seen[r] : Span{0, kTile}, out);
+  }
+
+  // Softmax of rows that see the whole tile and have no cap.
+  void WholeRows(size_t r0, Tile<float> s, const PartialRows& out) {
+    const float factor = work_.spec.scale * kLog2E;
+    for (size_t r = 0; r < s.rows;) {
+      const size_t row = r0 + r, left = s.rows - r;
+      const size_t settled =
+          SettledRows(s.Row(r), left, factor, out.m + row, sums_.get() + row * kLanes, Weights().Row(row));
+      r += settled;
+      if (settled > 0 || StartRows(s.Row(r), left, factor, out.m + row) > 0) continue;
+      Softmax(row, s.Row(r), {0, kTile}, out);
+      ++r;
+    }
   }
 
   // m' = max(m, rowmax S);  P = exp(S - m');  l' = e^(m-m') l + rowsum P;  O' = e^(m-m') O.  `row` is of the block.

@@ -17,9 +17,11 @@
 
 #include <hwy/highway.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <limits>
+#include <type_traits>
 
 #include "tessera/core/dtype.h"
 
@@ -51,6 +53,9 @@ constexpr bool kHasBf16Products = HWY_TARGET == HWY_AVX3;
 // Rows and vectors of C that stay in registers: 24 + 4 + 1 of AVX-512's 32, 12 + 2 + 1 of AVX2's 16.
 constexpr size_t kRowGroup = kLanes == 1 ? 4 : 6;
 constexpr size_t kBlockVectors = kLanes == 8 ? 2 : 4;
+// Rows beside a narrower block: as many sums again, since fewer would wait for one another.
+template <size_t kVectors>
+constexpr size_t kGroupRows = kLanes == 16 ? std::min<size_t>(kRowGroup* kBlockVectors / kVectors, 12) : kRowGroup;
 
 // rows x cols numbers at data[r · stride + c]. A view; owns nothing.
 template <typename T>
@@ -109,7 +114,7 @@ HWY_INLINE void Block(const T* HWY_RESTRICT a, size_t a_stride, const B& b, size
                       size_t c_stride) {
   const Floats df;
   Vector sum[kR][kN];
-#pragma GCC unroll 8
+#pragma GCC unroll 12
   for (size_t r = 0; r < kR; ++r) {
 #pragma GCC unroll 4
     for (size_t n = 0; n < kN; ++n) sum[r][n] = kAdd ? hn::LoadU(df, c + r * c_stride + n * kLanes) : hn::Zero(df);
@@ -119,57 +124,53 @@ HWY_INLINE void Block(const T* HWY_RESTRICT a, size_t a_stride, const B& b, size
     Vector row[kN];
 #pragma GCC unroll 4
     for (size_t n = 0; n < kN; ++n) row[n] = b.Load(u, j + n * kLanes);
-#pragma GCC unroll 8
+#pragma GCC unroll 12
     for (size_t r = 0; r < kR; ++r) {
 #pragma GCC unroll 4
       for (size_t n = 0; n < kN; ++n) sum[r][n] = AddProducts(a + r * a_stride, row[n], sum[r][n]);
     }
   }
-#pragma GCC unroll 8
+#pragma GCC unroll 12
   for (size_t r = 0; r < kR; ++r) {
 #pragma GCC unroll 4
     for (size_t n = 0; n < kN; ++n) hn::StoreU(sum[r][n], df, c + r * c_stride + n * kLanes);
   }
 }
 
-template <size_t kN, bool kAdd, typename T, class B>
-void BlockRows(Tile<const T> a, const B& b, size_t j, float* c, size_t c_stride) {
-  size_t r = 0;
-  for (; r + kRowGroup <= a.rows; r += kRowGroup)
-    Block<kRowGroup, kN, kAdd>(a.Row(r), a.stride, b, j, c + r * c_stride, c_stride);
-  c += r * c_stride;
-  switch (a.rows - r) {
-    case 5:
-      return Block<5, kN, kAdd>(a.Row(r), a.stride, b, j, c, c_stride);
-    case 4:
-      return Block<4, kN, kAdd>(a.Row(r), a.stride, b, j, c, c_stride);
-    case 3:
-      return Block<3, kN, kAdd>(a.Row(r), a.stride, b, j, c, c_stride);
-    case 2:
-      return Block<2, kN, kAdd>(a.Row(r), a.stride, b, j, c, c_stride);
-    case 1:
-      return Block<1, kN, kAdd>(a.Row(r), a.stride, b, j, c, c_stride);
-    default:
-      return;
+// The same for the last rows of A, fewer than kR.
+template <size_t kR, size_t kN, bool kAdd, typename T, class B>
+HWY_INLINE void LastRows(Tile<const T> a, const B& b, size_t j, float* c, size_t c_stride) {
+  if constexpr (kR > 1) {
+    if (a.rows == kR - 1) return Block<kR - 1, kN, kAdd>(a.data, a.stride, b, j, c, c_stride);
+    LastRows<kR - 1, kN, kAdd>(a, b, j, c, c_stride);
   }
 }
 
+template <size_t kN, bool kAdd, typename T, class B>
+void BlockRows(Tile<const T> a, const B& b, size_t j, float* c, size_t c_stride) {
+  constexpr size_t kGroup = kGroupRows<kN>;
+  size_t r = 0;
+  for (; r + kGroup <= a.rows; r += kGroup)
+    Block<kGroup, kN, kAdd>(a.Row(r), a.stride, b, j, c + r * c_stride, c_stride);
+  LastRows<kGroup, kN, kAdd>(a.Rows(r, a.rows - r), b, j, c + r * c_stride, c_stride);
+}
+
+// Blocks of kBlockVectors; a single vector at the end goes with one of them as three and two: one alone waits for
+// loads.
 template <bool kAdd, typename T, class B>
 void Product(Tile<const T> a, const B& b, Tile<float> c) {
   size_t j = 0;
-  for (; j + kBlockVectors * kLanes <= b.cols; j += kBlockVectors * kLanes)
-    BlockRows<kBlockVectors, kAdd>(a, b, j, c.data + j, c.stride);
+  const auto block = [&]<size_t kN>(std::integral_constant<size_t, kN>) {
+    BlockRows<kN, kAdd>(a, b, j, c.data + j, c.stride);
+    j += kN * kLanes;
+  };
+  const auto left = [&] { return (b.cols - j) / kLanes; };
+  while (left() >= kBlockVectors && !(kBlockVectors == 4 && left() == 5))
+    block(std::integral_constant<size_t, kBlockVectors>());
   if constexpr (kBlockVectors * kLanes > kColumnStep) {
-    switch ((b.cols - j) / kLanes) {
-      case 3:
-        return BlockRows<3, kAdd>(a, b, j, c.data + j, c.stride);
-      case 2:
-        return BlockRows<2, kAdd>(a, b, j, c.data + j, c.stride);
-      case 1:
-        return BlockRows<1, kAdd>(a, b, j, c.data + j, c.stride);
-      default:
-        return;
-    }
+    if (left() == 3 || left() == 5) block(std::integral_constant<size_t, 3>());
+    if (left() == 2) block(std::integral_constant<size_t, 2>());
+    if (left() == 1) block(std::integral_constant<size_t, 1>());
   }
 }
 
