@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <chrono>
 
 #include "tessera/cli/commands.h"
 #include "tessera/cli/interrupt.h"
@@ -78,6 +79,8 @@ void ReportShown(const RunSession& session, const std::vector<infer::EncodedPict
                 {"encoded_width", seen.encoded.width},
                 {"encoded_height", seen.encoded.height},
                 {"tokens", shown[i].tokens()},
+                {"prepare_ms", shown[i].prepare_seconds * 1e3},
+                {"encode_ms", shown[i].encode_seconds * 1e3},
                 {"points", image::Name(session.loaded.model->vision()->points())}};
     if (i >= images.size()) one.update({{"steps", shown[i].grid.t}, {"seconds_per_step", shown[i].seconds_per_step}});
     report[i < images.size() ? "images" : "videos"].push_back(std::move(one));
@@ -105,9 +108,11 @@ Json Report(const RunSession& session, const infer::TextAnswer& answer, size_t p
 }
 
 int AnswerOnce(RunSession& session, const Globals& globals) {
+  const auto start = std::chrono::steady_clock::now();
   std::vector<infer::EncodedPicture> pictures;
   for (const std::string& file : session.options.images) pictures.push_back(session.See(file));
   for (const std::string& file : session.options.videos) pictures.push_back(session.Watch(file));
+  const std::chrono::duration<double> seeing = std::chrono::steady_clock::now() - start;
   infer::SeeingPrompt prompt =
       infer::ShowPictures(*session.loaded.model, PromptIds(session, session.options.prompt), pictures);
   Require(!prompt.tokens.empty(), "run: the prompt is empty; give a text, or type it on standard input");
@@ -121,6 +126,7 @@ int AnswerOnce(RunSession& session, const Globals& globals) {
     report["pictures"].push_back(std::move(picture));
   }
   ReportShown(session, pictures, report);
+  if (!pictures.empty()) report["timings"]["pictures_ms"] = seeing.count() * 1e3;  // read, prepared and encoded
   if (session.options.json)
     WriteOutput(JsonText(report) + "\n");
   else

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 
 #include "tessera/core/error.h"
 #include "tessera/core/sha256.h"
@@ -28,7 +29,13 @@ EncodedPicture PictureCache::Keep(const models::VisionEncoder& encoder, const st
     kept_.splice(kept_.end(), kept_, known);
     return kept_.back();
   }
+  using Clock = std::chrono::steady_clock;
+  const auto seconds = [](Clock::time_point from, Clock::time_point to) {
+    return std::chrono::duration<double>(to - from).count();
+  };
+  const auto start = Clock::now();
   const models::VisionInput input = prepare();
+  const auto prepared = Clock::now();
   ++encoded_;
   kept_.push_back({.content = content,
                    .grid = input.grid,
@@ -39,12 +46,15 @@ EncodedPicture PictureCache::Keep(const models::VisionEncoder& encoder, const st
     kept_.back().ids = encoder.Expansion(input);
   else
     kept_.back().features = encoder.Encode(std::span(&input, 1));
-  bytes_ += kept_.back().bytes();
+  EncodedPicture result = kept_.back();
+  result.prepare_seconds = seconds(start, prepared);
+  result.encode_seconds = seconds(prepared, Clock::now());
+  bytes_ += result.bytes();
   while (bytes_ > max_bytes_ && kept_.size() > 1) {
     bytes_ -= kept_.front().bytes();
     kept_.pop_front();
   }
-  return kept_.back();
+  return result;
 }
 
 EncodedPicture PictureCache::Encode(const models::VisionEncoder& encoder, const Tensor& picture) {

@@ -31,6 +31,8 @@ struct EncodedPicture {
   models::VisionKind kind = models::VisionKind::kImage;
   double seconds_per_step = 1;    // of a video
   std::vector<int64_t> ids = {};  // the tokens, where they say all
+  // What resizing and what the encoder took; both 0 where the cache had it.
+  double prepare_seconds = 0, encode_seconds = 0;
 
   int64_t tokens() const { return features ? features.dim(0) : std::ssize(ids); }
   int64_t bytes() const { return features ? features.bytes() : std::ssize(ids) * 8; }

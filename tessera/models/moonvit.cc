@@ -1,6 +1,7 @@
 #include "tessera/models/moonvit.h"
 
 #include "tessera/models/config_reader.h"
+#include "tessera/nn/attention.h"
 #include "tessera/ops/elementwise.h"
 #include "tessera/ops/gather.h"
 #include "tessera/ops/interpolate.h"
@@ -77,7 +78,7 @@ Tensor MoonVit::Block::operator()(const Tensor& x, const nn::RotaryTables& rotar
   const auto turned = [&](const Tensor& each) {
     return ops::Rotary(each, rotary.cos, rotary.sin, ops::RotaryLayout::kPairs);
   };
-  const Tensor o = ops::Attend(turned(part(0)), turned(part(1)), part(2), pictures);
+  const Tensor o = nn::AttendAsProjected(wqkv, turned(part(0)), turned(part(1)), part(2), pictures);
   const Tensor h = ops::Add(x, wo(ops::Reshape(o, {P, C})));
   return ops::Add(h, fc1(ops::GeluTanh(fc0(norm1(h)))));
 }

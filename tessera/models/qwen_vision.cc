@@ -2,6 +2,7 @@
 
 #include "tessera/core/checked.h"
 #include "tessera/models/config_reader.h"
+#include "tessera/nn/attention.h"
 
 namespace tessera::models {
 namespace {
@@ -72,7 +73,7 @@ Tensor VisionAttention::operator()(const Tensor& x, const nn::RotaryTables& rota
   const auto turned = [&](const Tensor& heads) {
     return ops::Rotary(heads, rotary.cos, rotary.sin, ops::RotaryLayout::kHalves);
   };
-  return proj_(ops::Reshape(ops::Attend(turned(part(0)), turned(part(1)), part(2), pattern), {P, C}));
+  return proj_(ops::Reshape(nn::AttendAsProjected(qkv_, turned(part(0)), turned(part(1)), part(2), pattern), {P, C}));
 }
 
 }  // namespace tessera::models

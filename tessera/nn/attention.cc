@@ -1,6 +1,8 @@
 #include "tessera/nn/attention.h"
 
+#include "tessera/core/isa.h"
 #include "tessera/ops/differentiable.h"
+#include "tessera/ops/elementwise.h"
 #include "tessera/ops/view.h"
 
 namespace tessera::nn {
@@ -12,6 +14,18 @@ Tensor AttendInContext(const Tensor& q, const Tensor& k, const Tensor& v, const 
   const kernels::KvPages& pages = context.cache->layers[static_cast<size_t>(layer)];
   kernels::StoreKv(pages, context.cache->slots, k, v);
   return ops::AttendPaged(q, pages, context.pattern, options);
+}
+
+Tensor AttendAsProjected(const Linear& projection, const Tensor& q, const Tensor& k, const Tensor& v,
+                         const ops::AttentionPattern& pattern) {
+  const DType weight = projection.weight().dtype();
+  const bool rounds =
+      projection.precision() == ops::LinearPrecision::kFast && (weight == DType::kBF16 || IsQuantized(weight));
+  const bool tracked = ops::Tracked(q) || ops::Tracked(k) || ops::Tracked(v);
+  if (!rounds || tracked || q.dtype() != DType::kF32 || LiveIsa() != Isa::kAvx512Bf16)
+    return ops::Attend(q, k, v, pattern);
+  const auto narrow = [](const Tensor& x) { return ops::Cast(x, DType::kBF16); };
+  return ops::Cast(ops::Attend(narrow(q), narrow(k), narrow(v), pattern), DType::kF32);
 }
 
 GroupedAttention::GroupedAttention(const Scope& s, const GroupedAttentionShape& shape, const Rope& rope)

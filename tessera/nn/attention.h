@@ -20,6 +20,13 @@ struct LayerContext {
 Tensor AttendInContext(const Tensor& q, const Tensor& k, const Tensor& v, const Context& context, int64_t layer,
                        const ops::AttendOptions& options = {});
 
+// Attention among the rows of this pass, of q, k and v that `projection` made. Where that rounds its rows to 16 bits or
+// fewer (a weight of bf16 or of a block format, LinearPrecision::kFast) and the processor multiplies pairs of bf16, f32
+// operands are rounded to bf16, as they are for a cache of bf16: twice as fast. Not where derivatives are asked for.
+//   q [T, H, D], k [T, G, D], v [T, G, Dv] -> [T, H, Dv] of q's dtype
+Tensor AttendAsProjected(const Linear& projection, const Tensor& q, const Tensor& k, const Tensor& v,
+                         const ops::AttentionPattern& pattern);
+
 struct GroupedAttentionShape {
   int64_t hidden = 0, heads = 0, kv_heads = 0, head_dim = 0;  // C, H, G, D
   bool qkv_bias = false, out_bias = false;

@@ -43,6 +43,18 @@ TEST(RunVision, AnAnswerSaysEveryPicturesSizeAndTheSizeThatWasSeen) {
   }
 }
 
+TEST(RunVision, AnAnswerSaysHowLongEachPictureTookAndNothingForOneThatItHasSeen) {
+  const Json report = Answer({"run", kModel, "Compare.", "--image", kPicture, "--image", kPicture});
+  const Json &first = report["images"][0], &again = report["images"][1];
+  EXPECT_GT(first["prepare_ms"].get<double>(), 0);
+  EXPECT_GT(first["encode_ms"].get<double>(), 0);
+  EXPECT_EQ(again["prepare_ms"], 0.0);
+  EXPECT_EQ(again["encode_ms"], 0.0);
+  EXPECT_GE(report["timings"]["pictures_ms"].get<double>(),
+            first["prepare_ms"].get<double>() + first["encode_ms"].get<double>());
+  EXPECT_FALSE(Answer({"run", kModel, "Hello."})["timings"].contains("pictures_ms"));
+}
+
 TEST(RunVision, PicturesChangeTheAnswerAndItsFormatDoesNot) {
   const Json a = Answer({"run", kModel, "What is it?", "--image", kPicture}),
              b = Answer({"run", kModel, "What is it?", "--image", kOther});

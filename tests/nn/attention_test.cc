@@ -4,7 +4,9 @@
 
 #include <array>
 #include <map>
+#include <string>
 
+#include "kernels/for_each_isa.h"
 #include "tessera/core/random.h"
 #include "tessera/ops/differentiable.h"
 
@@ -76,6 +78,35 @@ TEST(GroupedAttention, ACacheRefusesDerivatives) {
   Context context = PlainContext(std::array<int64_t, 1>{1});
   context.cache = KvView{};
   EXPECT_THROW(layer(Normal({1, 16}, 8), context), Error);
+}
+
+// A projection whose weight has a dtype, and what attention makes of q, k and v that it is said to have made.
+Tensor AttendAfter(DType weight, ops::LinearPrecision precision, const std::array<Tensor, 3>& qkv) {
+  const Tensor matrix = Normal({32, 32}, 9).To(weight);
+  Parameters parameters{[&](const std::string&) { return matrix; }, {.precision = precision}};
+  const Linear projection(Scope(parameters), {.in = 32, .out = 32});
+  return AttendAsProjected(projection, qkv[0], qkv[1], qkv[2], {.sequences = {{40, 40, {}, {}}}, .causal = false});
+}
+
+TEST(AttendAsProjected, RoundsToBf16WhereTheProjectionRoundsAndNowhereElse) {
+  const std::array<Tensor, 3> qkv{Normal({40, 2, 16}, 1), Normal({40, 2, 16}, 2), Normal({40, 2, 16}, 3)};
+  std::array<Tensor, 3> rounded = qkv;
+  for (Tensor& x : rounded) x = x.To(DType::kBF16);
+  const ops::AttentionPattern pattern{.sequences = {{40, 40, {}, {}}}, .causal = false};
+  ForEachIsa([&](Isa isa) {
+    const auto bytes = [](const Tensor& x) {
+      return std::string(reinterpret_cast<const char*>(x.raw()), static_cast<size_t>(x.bytes()));
+    };
+    const std::string exact = bytes(ops::Attend(qkv[0], qkv[1], qkv[2], pattern));
+    const std::string narrow = bytes(ops::Attend(rounded[0], rounded[1], rounded[2], pattern).To(DType::kF32));
+    const std::string& fast = isa == Isa::kAvx512Bf16 ? narrow : exact;
+    EXPECT_NE(exact, narrow);
+    EXPECT_EQ(bytes(AttendAfter(DType::kBF16, ops::LinearPrecision::kFast, qkv)), fast);
+    EXPECT_EQ(bytes(AttendAfter(DType::kBF16, ops::LinearPrecision::kExact, qkv)), exact);
+    EXPECT_EQ(bytes(AttendAfter(DType::kF32, ops::LinearPrecision::kFast, qkv)), exact);
+    const std::array<Tensor, 3> tracked{ops::Variable(qkv[0]), qkv[1], qkv[2]};
+    EXPECT_EQ(bytes(ops::Detach(AttendAfter(DType::kBF16, ops::LinearPrecision::kFast, tracked))), exact);
+  });
 }
 
 }  // namespace
