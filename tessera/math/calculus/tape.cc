@@ -60,10 +60,10 @@ double ApplyDouble(Op op, double a, double b) {
       return std::abs(a);
     case Op::kAtan2:
       return std::atan2(a, b);
-    case Op::kMax:
-      return std::max(a, b);
+    case Op::kMax:  // of a known and an unknown number: unknown
+      return std::isnan(a) || std::isnan(b) ? NAN : std::max(a, b);
     case Op::kMin:
-      return std::min(a, b);
+      return std::isnan(a) || std::isnan(b) ? NAN : std::min(a, b);
     case Op::kPi:
       return std::numbers::pi;
     case Op::kE:

@@ -198,6 +198,10 @@ TEST(Tape, ANumberThatNoDoubleStandsForMakesTheValueUnknown) {
   Tape tape(f.graph, f.root);
   std::vector<double> gradient(1);
   EXPECT_TRUE(std::isnan(tape.Gradient(std::vector<double>{1.0}, gradient)));
+  for (const char* text : {"max(x, 2e2222)", "max(2e2222, x)", "min(x, 2e2222)", "min(2e2222, x)"}) {
+    const Formula either = ReadFormula(text);
+    EXPECT_TRUE(std::isnan(Tape(either.graph, either.root).Value(std::vector<double>{1.0}))) << text;
+  }
   const Formula small = ReadFormula("x + 1e-400");
   EXPECT_EQ(Tape(small.graph, small.root).Value(std::vector<double>{1.0}), 1.0);
 }
