@@ -24,7 +24,7 @@ struct PackedRecords {
     if constexpr (kFormat.minimum) return V::Mul(d, V::LoadU8(record));
     return V::Mul(d, V::LoadI8(record + 16 * part));
   }
-  typename V::F ScaleTimes(int part, const V::XScale& x) const { return V::Mul(Scale(part), x.Value()); }
+  typename V::F ScaleTimes(int part, const typename V::XScale& x) const { return V::Mul(Scale(part), x.Value()); }
   typename V::F Minimum() const {
     if constexpr (!kFormat.super) return V::LoadF16(record + 32);
     return V::Negate(V::Mul(V::LoadF16(header + 32), V::LoadU8(record + 16)));
@@ -59,7 +59,7 @@ struct TileRecords {
   const uint8_t* record;
 
   explicit TileRecords(const void* tile) : record(static_cast<const uint8_t*>(tile)) {}
-  typename V::F ScaleTimes(int part, const V::XScale& x) const { return x.Times(record + 512 + 128 * part); }
+  typename V::F ScaleTimes(int part, const typename V::XScale& x) const { return x.Times(record + 512 + 128 * part); }
   typename V::F Minimum() const { return V::Load(reinterpret_cast<const float*>(record + 512 + 128 * kFormat.parts)); }
   typename V::W Codes(int group) const { return V::LoadW(record + 64 * group); }
   void Next() { record += TileRecordBytes(kFormat); }
