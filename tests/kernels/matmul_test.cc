@@ -10,6 +10,7 @@
 #include "kernels/product_data.h"
 #include "tessera/core/thread_pool.h"
 #include "tessera/kernels/activation.h"
+#include "tessera/kernels/cpu/product_kernels.h"
 #include "tessera/kernels/packed_weight.h"
 #include "tessera/kernels/panel_layout.h"
 
@@ -47,14 +48,21 @@ void ExpectNear(const Tensor& y, const Expected& expected, double roundings) {
   }
 }
 
-// x as integer products see it: in blocks of 32, as integers of at most 127 times the least half power of two.
-Tensor Rounded(const Tensor& x) {
+// x as integer products see it: in blocks of 32, as integers of at most 127 times a scale. For symmetric formats that
+// is the least half power of two.
+Tensor Rounded(const Tensor& x, DType weight) {
+  const bool half_powers = ScalesByHalfPowers(PanelFormatOf(weight));
   Tensor rounded = x.To(DType::kF32).Clone();
   const auto values = rounded.mutable_data<float>();
   for (size_t begin = 0; begin < values.size(); begin += 32) {
     float largest = 0;
     for (size_t i = begin; i < begin + 32; ++i) largest = std::max(largest, std::abs(values[i]));
     if (largest == 0) continue;
+    if (!half_powers) {
+      for (size_t i = begin; i < begin + 32; ++i)
+        values[i] = std::nearbyintf(values[i] * (127.0f / largest)) * (largest / 127.0f);
+      continue;
+    }
     double scale = std::ldexp(1.0, std::ilogb(largest) - 6);
     if (std::nearbyint(largest / scale) > 127) scale *= 2;
     if (largest / scale <= 90) scale /= std::sqrt(2.0);
@@ -218,7 +226,7 @@ TEST(Product, OfBlockFormatsIsTheTextbooksWithRoundedActivations) {
       const Tensor a = RandomMatrix(17, inputs, 1), b = RandomWeight(outputs, inputs, 2, dtype);
       const Tensor packed = PackWeight(b);
       const bool integers = HasIntegerPanels(dtype);
-      const Expected expected(integers ? Rounded(a) : a, b);
+      const Expected expected(integers ? Rounded(a, b.dtype()) : a, b);
       // A block's sum is exact; scaling it and adding it to the others rounds about six times, twice for a format
       // with two scales. Codes with a minimum cancel: their terms are up to 16 times the values.
       const double roundings = integers ? 16 * (static_cast<double>(inputs) / 16 + 6) : static_cast<double>(inputs);
@@ -327,7 +335,7 @@ TEST(Product, ExtremeCodesDoNotOverflow) {
         }
         for (const float sign : {1.0f, -1.0f}) {
           const Tensor a = Tensor::Full({1, 256}, sign * 1e3f);
-          ExpectNear(Product(a, w), Expected(Rounded(a), w), 16 * 22);
+          ExpectNear(Product(a, w), Expected(Rounded(a, w.dtype()), w), 16 * 22);
         }
       }
     }

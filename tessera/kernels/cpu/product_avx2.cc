@@ -80,12 +80,17 @@ struct Avx2Lanes {
   static I SetI(int32_t x) { return {_mm256_set1_epi32(x), _mm256_set1_epi32(x)}; }
   static F ToFloat(I x) { return {_mm256_cvtepi32_ps(x.a), _mm256_cvtepi32_ps(x.b)}; }
   static void StoreXScale(const BlockScale& s, uint8_t* p) { std::memcpy(p, &s.scale, 4); }
+  struct ScaleForms {
+    F value;
+
+    explicit ScaleForms(F scale) : value(scale) {}
+  };
   struct XScale {
     F value;
 
     explicit XScale(const uint8_t* p) : value(Set(ReadAs<float>(p))) {}
     F Times(const uint8_t* scales) const { return Mul(Load(reinterpret_cast<const float*>(scales)), value); }
-    F Value() const { return value; }
+    F Times(const ScaleForms& scale) const { return Mul(scale.value, value); }
   };
   // Sums of two products fit 16 bits, since codes are at most 63 here, and |four| at most 127.
   static I Dot(I sum, W codes, int32_t four) {
@@ -143,7 +148,7 @@ struct Avx2Lanes {
   }
   static void Prefetch(const uint8_t* p) { _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T0); }
 
-  static BlockScale QuantizeBlock(const float* x, int8_t* q, int32_t sums[2]);
+  static BlockScale QuantizeBlock(const float* x, int8_t* q, int32_t sums[2], bool half_powers);
 };
 
 #include "tessera/kernels/cpu/product_float-inl.h"
@@ -161,13 +166,13 @@ int32_t MaxOfLanes(__m256i x) {
   return _mm_cvtsi128_si32(_mm_max_epi32(most, _mm_shuffle_epi32(most, 0xb1)));
 }
 
-BlockScale Avx2Lanes::QuantizeBlock(const float* x, int8_t* q, int32_t sums[2]) {
+BlockScale Avx2Lanes::QuantizeBlock(const float* x, int8_t* q, int32_t sums[2], bool half_powers) {
   // As integers, the bits of magnitudes are in order, and NaN is above infinity.
   const __m256i magnitude = _mm256_set1_epi32(0x7fffffff);
   __m256i largest = _mm256_setzero_si256();
   for (int i = 0; i < 32; i += 8)
     largest = _mm256_max_epi32(largest, _mm256_and_si256(_mm256_castps_si256(_mm256_loadu_ps(x + i)), magnitude));
-  const BlockScale s = ScaleOfBlock(std::bit_cast<float>(MaxOfLanes(largest)));
+  const BlockScale s = ScaleOfBlock(std::bit_cast<float>(MaxOfLanes(largest)), half_powers);
   if (s.inverse == 0) {
     std::memset(q, 0, 32);
     sums[0] = sums[1] = 0;

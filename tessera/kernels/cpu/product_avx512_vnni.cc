@@ -36,6 +36,15 @@ struct VnniLanes : Avx512Lanes {
     const uint32_t bits = std::bit_cast<uint32_t>(exponent) | (s.half_powers & 1 ? kOdd : 0);
     std::memcpy(p, &bits, 4);
   }
+  // A scale as a tile has it: as it is, and times √2.
+  struct ScaleForms {
+    alignas(64) float forms[32];
+
+    explicit ScaleForms(F scale) {
+      Store(scale, forms);
+      Store(Mul(scale, Set(kRootOfTwo)), forms + 16);
+    }
+  };
   struct XScale {
     F exponent;
     uint32_t odd;  // 64 or 0
@@ -44,7 +53,7 @@ struct VnniLanes : Avx512Lanes {
     F Times(const uint8_t* scales) const {
       return _mm512_scalef_ps(Load(reinterpret_cast<const float*>(scales + odd)), exponent);
     }
-    F Value() const { return _mm512_scalef_ps(Set(odd != 0 ? kRootOfTwo : 1.0f), exponent); }
+    F Times(const ScaleForms& scale) const { return Times(reinterpret_cast<const uint8_t*>(scale.forms)); }
   };
   static I Dot(I sum, W codes, int32_t four) { return _mm512_dpbusd_epi32(sum, codes, _mm512_set1_epi32(four)); }
   static I WideDot(I sum, W codes, int32_t four) { return Dot(sum, codes, four); }
@@ -72,7 +81,7 @@ struct VnniLanes : Avx512Lanes {
   }
   static void Prefetch(const uint8_t* p) { _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T0); }
 
-  static BlockScale QuantizeBlock(const float* x, int8_t* q, int32_t sums[2]);
+  static BlockScale QuantizeBlock(const float* x, int8_t* q, int32_t sums[2], bool half_powers);
 };
 
 #include "tessera/kernels/cpu/product_integer-inl.h"
@@ -84,12 +93,14 @@ int32_t MaxOfLanes(__m512i x) {
   return _mm_cvtsi128_si32(_mm_max_epi32(most, _mm_shuffle_epi32(most, 0xb1)));
 }
 
-BlockScale VnniLanes::QuantizeBlock(const float* x, int8_t* q, int32_t sums[2]) {
+BlockScale VnniLanes::QuantizeBlock(const float* x, int8_t* q, int32_t sums[2], bool half_powers) {
   const F a = Load(x), b = Load(x + 16);
   // As integers, the bits of magnitudes are in order, and NaN is above infinity.
   const __m512i magnitude = _mm512_set1_epi32(0x7fffffff);
-  const BlockScale s = ScaleOfBlock(std::bit_cast<float>(MaxOfLanes(_mm512_max_epi32(
-      _mm512_and_si512(_mm512_castps_si512(a), magnitude), _mm512_and_si512(_mm512_castps_si512(b), magnitude)))));
+  const BlockScale s = ScaleOfBlock(
+      std::bit_cast<float>(MaxOfLanes(_mm512_max_epi32(_mm512_and_si512(_mm512_castps_si512(a), magnitude),
+                                                       _mm512_and_si512(_mm512_castps_si512(b), magnitude)))),
+      half_powers);
   if (s.inverse == 0) {
     std::memset(q, 0, 32);
     sums[0] = sums[1] = 0;

@@ -3,10 +3,10 @@
 //
 // With codes c of the weight, codes q of x, and scales d (weight) and s (x), a block of 32 values adds
 //   (d s) Σ (c - zero) q           symmetric formats; Σ starts at -zero Σ q, which x brings along
-//   (d s) Σ c q + m (s Σ q)        formats with minimums; x brings s Σ q along
-// to an output: sums of integers are exact, so only these few operations round, and they are the same in every loop. s
-// is a half power of two, so a tile that holds d and √2 d leaves d s to an operation on exponents, which some
-// processors do beside their multipliers (V::XScale); the dot products have those nearly to themselves.
+//   s (d Σ c q + m Σ q)            formats with minimums
+// to an output: sums of integers are exact, so only these few operations round, and they are the same in every loop. In
+// symmetric formats s is a half power of two, so a tile that holds d and √2 d leaves d s to an operation on exponents,
+// which some processors do beside their multipliers (V::XScale); the dot products have those nearly to themselves.
 
 // Records of a packed panel, one after the other, unpacked in registers.
 template <class V, PanelFormat kFormat>
@@ -24,7 +24,7 @@ struct PackedRecords {
     if constexpr (kFormat.minimum) return V::Mul(d, V::LoadU8(record));
     return V::Mul(d, V::LoadI8(record + 16 * part));
   }
-  typename V::F ScaleTimes(int part, const typename V::XScale& x) const { return V::Mul(Scale(part), x.Value()); }
+  typename V::ScaleForms Scales(int part) const { return typename V::ScaleForms(Scale(part)); }
   typename V::F Minimum() const {
     if constexpr (!kFormat.super) return V::LoadF16(record + 32);
     return V::Negate(V::Mul(V::LoadF16(header + 32), V::LoadU8(record + 16)));
@@ -59,8 +59,10 @@ struct TileRecords {
   const uint8_t* record;
 
   explicit TileRecords(const void* tile) : record(static_cast<const uint8_t*>(tile)) {}
-  typename V::F ScaleTimes(int part, const typename V::XScale& x) const { return x.Times(record + 512 + 128 * part); }
-  typename V::F Minimum() const { return V::Load(reinterpret_cast<const float*>(record + 512 + 128 * kFormat.parts)); }
+  const uint8_t* Scales(int part) const { return record + 512 + 128 * part; }
+  // of formats with minimums
+  typename V::F Scale(int) const { return V::Load(reinterpret_cast<const float*>(record + 512)); }
+  typename V::F Minimum() const { return V::Load(reinterpret_cast<const float*>(record + 576)); }
   typename V::W Codes(int group) const { return V::LoadW(record + 64 * group); }
   void Next() { record += TileRecordBytes(kFormat); }
 };
@@ -71,13 +73,12 @@ void Unpack(const uint8_t* packed, int64_t records, uint8_t* tile) {
   for (int64_t i = 0; i < records; ++i, source.Next(), tile += TileRecordBytes(kFormat)) {
 #pragma GCC unroll 8
     for (int j = 0; j < 8; ++j) V::StoreW(source.Codes(j), tile + 64 * j);
+    float* scales = reinterpret_cast<float*>(tile + 512);
     for (int p = 0; p < kFormat.parts; ++p) {
       const typename V::F scale = source.Scale(p);
-      V::Store(scale, reinterpret_cast<float*>(tile + 512 + 128 * p));
-      V::Store(V::Mul(scale, V::Set(kRootOfTwo)), reinterpret_cast<float*>(tile + 576 + 128 * p));
+      V::Store(scale, scales + 32 * p);
+      V::Store(kFormat.minimum ? source.Minimum() : V::Mul(scale, V::Set(kRootOfTwo)), scales + 32 * p + 16);
     }
-    if constexpr (kFormat.minimum)
-      V::Store(source.Minimum(), reinterpret_cast<float*>(tile + 512 + 128 * kFormat.parts));
   }
 }
 
@@ -93,6 +94,12 @@ struct PanelRecords {
 template <class Records, int... P>
 PanelRecords<Records, sizeof...(P)> RecordsOf(const MicroArgs& a, std::integer_sequence<int, P...>) {
   return {{Records(a.panels[P].w)...}};
+}
+
+// Each panel's scales of a part, as V::XScale takes them.
+template <class Records, int... P>
+auto ScalesOf(const PanelRecords<Records, sizeof...(P)>& w, int part, std::integer_sequence<int, P...>) {
+  return std::array{w.of[P].Scales(part)...};
 }
 
 template <class V, PanelFormat kFormat, int R, int P, class Records>
@@ -129,19 +136,24 @@ void MultiplyInteger(const MicroArgs& a) {
             sum[p][r] = kWide ? V::WideDot(sum[p][r], codes[p], four) : V::Dot(sum[p][r], codes[p], four);
         }
       }
-      typename V::F minimum[P];  // used only by formats that have one
-#pragma GCC unroll 2
-      for (int p = 0; p < P; ++p) {
-        if constexpr (kFormat.minimum) minimum[p] = w.of[p].Minimum();
-      }
+      if constexpr (ScalesByHalfPowers(kFormat)) {
+        const auto forms = ScalesOf(w, part, std::make_integer_sequence<int, P>());
 #pragma GCC unroll 16
-      for (int r = 0; r < R; ++r) {
-        const typename V::XScale scale(scales + 4 * r);
-        const typename V::F total = kFormat.minimum ? V::Set(ReadAs<float>(sums + 4 * r)) : V::Zero();
+        for (int r = 0; r < R; ++r) {
+          const typename V::XScale scale(scales + 4 * r);
+#pragma GCC unroll 2
+          for (int p = 0; p < P; ++p) y.of[p][r] = V::MulAdd(V::ToFloat(sum[p][r]), scale.Times(forms[p]), y.of[p][r]);
+        }
+      } else {
 #pragma GCC unroll 2
         for (int p = 0; p < P; ++p) {
-          y.of[p][r] = V::MulAdd(V::ToFloat(sum[p][r]), w.of[p].ScaleTimes(part, scale), y.of[p][r]);
-          if constexpr (kFormat.minimum) y.of[p][r] = V::MulAdd(minimum[p], total, y.of[p][r]);
+          const typename V::F scale = w.of[p].Scale(part), minimum = w.of[p].Minimum();
+#pragma GCC unroll 16
+          for (int r = 0; r < R; ++r) {
+            const typename V::F codes = V::Mul(V::ToFloat(sum[p][r]), scale);
+            const typename V::F term = V::MulAdd(minimum, V::Set(ReadAs<float>(sums + 4 * r)), codes);
+            y.of[p][r] = V::MulAdd(term, V::Set(ReadAs<float>(scales + 4 * r)), y.of[p][r]);
+          }
         }
       }
     }
@@ -153,11 +165,15 @@ template <class V>
 void Quantize(const float* x, int64_t blocks, const PanelFormat& format, int row, int rows, uint8_t* out) {
   for (int64_t b = 0; b < blocks; ++b, x += kBlockValues, out += rows * XBlockBytes(format)) {
     int32_t sums[2];  // of the first and the last sixteen codes
-    const BlockScale scale = V::QuantizeBlock(x, reinterpret_cast<int8_t*>(out + row * 32), sums);
-    V::StoreXScale(scale, out + rows * 32 + 4 * row);
+    const bool half_powers = ScalesByHalfPowers(format);
+    const BlockScale scale = V::QuantizeBlock(x, reinterpret_cast<int8_t*>(out + row * 32), sums, half_powers);
+    if (half_powers)
+      V::StoreXScale(scale, out + rows * 32 + 4 * row);
+    else
+      std::memcpy(out + rows * 32 + 4 * row, &scale.scale, 4);
     uint8_t* tail = out + rows * 36 + 4 * row;
     if (format.minimum) {
-      const float sum = scale.scale * static_cast<float>(sums[0] + sums[1]);
+      const float sum = static_cast<float>(sums[0] + sums[1]);
       std::memcpy(tail, &sum, 4);
     } else if (format.parts == 1) {
       const int32_t start = -format.zero * (sums[0] + sums[1]);

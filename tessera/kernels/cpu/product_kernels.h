@@ -39,9 +39,11 @@ using MicroKernel = void (*)(const MicroArgs&);
 // An XBlock of R rows: q int8 [R][32], scale f32 [R], and then what the format's zero or minimum needs of the sums of
 // q:
 //   symmetric   int32 [parts][R]: -zero · Σ q over the part, what the sum of c · q starts from
-//   minimum     f32 [R]: scale · Σ q
-// A row's x is scale · q; the scale is NaN if the block holds an infinity or NaN. Instruction sets that multiply by
-// powers of two more cheaply than by other numbers keep the exponent for it.
+//   minimum     f32 [R]: Σ q
+// A row's x is scale · q; the scale is NaN if the block holds an infinity or NaN. It is max |x| / 127 for formats with
+// minimums. For symmetric ones it is the least half power of two, 2^(k/2), by which values become integers of at most
+// 127; instruction sets that multiply by powers of two more cheaply than by other numbers keep k for it.
+constexpr bool ScalesByHalfPowers(const PanelFormat& format) { return !format.minimum; }
 constexpr int64_t XBlockBytes(const PanelFormat& format) { return 32 + 4 + 4 * format.parts; }
 
 template <typename T>
@@ -51,16 +53,17 @@ inline T ReadAs(const void* from) {
   return value;
 }
 
-// The scale of a block of x: the least half power of two, 2^(k/2), by which its values become integers of at most 127.
+// The scale of a block of x, and 1 / scale.
 struct BlockScale {
   float scale, inverse;  // zeros for a block whose values are all so small that nothing is lost by taking them as zero;
                          // NaN and zero for one that holds an infinity or NaN
-  int half_powers;       // k
+  int half_powers;       // k, if the scale is 2^(k/2)
 };
 inline constexpr float kRootOfTwo = 1.41421356f;
-inline BlockScale ScaleOfBlock(float largest) {
+inline BlockScale ScaleOfBlock(float largest, bool half_powers) {
   if (!(largest < INFINITY)) return {NAN, 0, 0};
   if (largest < 1e-30f) return {0, 0, 0};
+  if (!half_powers) return {largest / 127.0f, 127.0f / largest, 0};
   // largest / 2^e is above 63.5 and at most 127.5: e + 1 where it would be more is the carry out of the mantissa's
   // upper seven bits. Up to 90 = 127 / √2 the next smaller scale does.
   const int biased = static_cast<int>((std::bit_cast<uint32_t>(largest) + 0x10000u) >> 23) - 6;
@@ -69,10 +72,10 @@ inline BlockScale ScaleOfBlock(float largest) {
   return {scale * (kRootOfTwo / 2), inverse * kRootOfTwo, 2 * (biased - 127) - 1};
 }
 
-// A tile's record: codes u8 [8][64], scales f32 [parts][2][16], once as they are and once times √2, minimums f32 [16]
-// if any.
+// A tile's record: codes u8 [8][64], scales f32 [parts][16], and then minimums f32 [16] if there are any; else each
+// part's scales are there twice, [parts][2][16], as they are and times √2.
 constexpr int64_t TileRecordBytes(const PanelFormat& format) {
-  return 512 + 128 * format.parts + (format.minimum ? 64 : 0);
+  return 512 + (format.minimum ? 64 * format.parts + 64 : 128 * format.parts);
 }
 
 inline constexpr int kMostRows = 16;        // of any table below

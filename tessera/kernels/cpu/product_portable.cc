@@ -89,12 +89,17 @@ struct PortableLanes {
     return Each([&](int i) { return static_cast<float>(x.lane[i]); });
   }
   static void StoreXScale(const BlockScale& s, uint8_t* p) { std::memcpy(p, &s.scale, 4); }
+  struct ScaleForms {
+    F value;
+
+    explicit ScaleForms(F scale) : value(scale) {}
+  };
   struct XScale {
     F value;
 
     explicit XScale(const uint8_t* p) : value(Set(ReadAs<float>(p))) {}
     F Times(const uint8_t* scales) const { return Mul(Load(reinterpret_cast<const float*>(scales)), value); }
-    F Value() const { return value; }
+    F Times(const ScaleForms& scale) const { return Mul(scale.value, value); }
   };
   static I Dot(I sum, const W& codes, int32_t four) {
     for (int k = 0; k < 4; ++k) {
@@ -131,7 +136,7 @@ struct PortableLanes {
   }
   static void Prefetch(const uint8_t* p) { __builtin_prefetch(p); }
 
-  static BlockScale QuantizeBlock(const float* x, int8_t* q, int32_t sums[2]);
+  static BlockScale QuantizeBlock(const float* x, int8_t* q, int32_t sums[2], bool half_powers);
 
  private:
   static uint16_t ReadBits(const void* p, int i) {
@@ -144,11 +149,11 @@ struct PortableLanes {
 #include "tessera/kernels/cpu/product_float-inl.h"
 #include "tessera/kernels/cpu/product_integer-inl.h"
 
-BlockScale PortableLanes::QuantizeBlock(const float* x, int8_t* q, int32_t sums[2]) {
+BlockScale PortableLanes::QuantizeBlock(const float* x, int8_t* q, int32_t sums[2], bool half_powers) {
   // As integers, the bits of magnitudes are in order, and NaN is above infinity.
   uint32_t largest = 0;
   for (int i = 0; i < 32; ++i) largest = std::max(largest, std::bit_cast<uint32_t>(x[i]) & 0x7fffffffu);
-  const BlockScale s = ScaleOfBlock(std::bit_cast<float>(largest));
+  const BlockScale s = ScaleOfBlock(std::bit_cast<float>(largest), half_powers);
   sums[0] = sums[1] = 0;
   for (int i = 0; i < 32; ++i) {
     q[i] = s.inverse == 0 ? int8_t{0} : static_cast<int8_t>(std::lrintf(x[i] * s.inverse));
