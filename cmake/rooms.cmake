@@ -32,7 +32,7 @@ function(tessera_tests room)
   if(NOT sources)
     return()
   endif()
-  add_executable(${room}_tests ${sources})
+  add_executable(${room}_tests ${sources} ${PROJECT_SOURCE_DIR}/tests/own_folder.cc)
   target_link_libraries(${room}_tests PRIVATE tessera_${room} ${TESTS_LINKS} GTest::gmock GTest::gtest_main tessera_compiler)
   target_include_directories(${room}_tests PRIVATE ${PROJECT_SOURCE_DIR}/tests)
   target_compile_definitions(${room}_tests PRIVATE TESSERA_TEST_DATA="${PROJECT_SOURCE_DIR}/tests/data"
