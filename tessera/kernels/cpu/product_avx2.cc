@@ -79,18 +79,12 @@ struct Avx2Lanes {
   static I ZeroI() { return {_mm256_setzero_si256(), _mm256_setzero_si256()}; }
   static I SetI(int32_t x) { return {_mm256_set1_epi32(x), _mm256_set1_epi32(x)}; }
   static F ToFloat(I x) { return {_mm256_cvtepi32_ps(x.a), _mm256_cvtepi32_ps(x.b)}; }
-  static void StoreXScale(const BlockScale& s, uint8_t* p) { std::memcpy(p, &s.scale, 4); }
-  struct ScaleForms {
-    F value;
-
-    explicit ScaleForms(F scale) : value(scale) {}
-  };
   struct XScale {
     F value;
 
-    explicit XScale(const uint8_t* p) : value(Set(ReadAs<float>(p))) {}
+    XScale(const uint8_t* scale, const uint8_t*) : value(Set(ReadAs<float>(scale))) {}
     F Times(const uint8_t* scales) const { return Mul(Load(reinterpret_cast<const float*>(scales)), value); }
-    F Times(const ScaleForms& scale) const { return Mul(scale.value, value); }
+    F Times(const F& scale) const { return Mul(scale, value); }
   };
   // Sums of two products fit 16 bits, since codes are at most 63 here, and |four| at most 127.
   static I Dot(I sum, W codes, int32_t four) {
@@ -148,7 +142,7 @@ struct Avx2Lanes {
   }
   static void Prefetch(const uint8_t* p) { _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T0); }
 
-  static BlockScale QuantizeBlock(const float* x, int8_t* q, int32_t sums[2], bool half_powers);
+  static float QuantizeBlock(const float* x, int8_t* q, int32_t sums[2], bool half_powers);
 };
 
 #include "tessera/kernels/cpu/product_float-inl.h"
@@ -166,7 +160,7 @@ int32_t MaxOfLanes(__m256i x) {
   return _mm_cvtsi128_si32(_mm_max_epi32(most, _mm_shuffle_epi32(most, 0xb1)));
 }
 
-BlockScale Avx2Lanes::QuantizeBlock(const float* x, int8_t* q, int32_t sums[2], bool half_powers) {
+float Avx2Lanes::QuantizeBlock(const float* x, int8_t* q, int32_t sums[2], bool half_powers) {
   // As integers, the bits of magnitudes are in order, and NaN is above infinity.
   const __m256i magnitude = _mm256_set1_epi32(0x7fffffff);
   __m256i largest = _mm256_setzero_si256();
@@ -176,7 +170,7 @@ BlockScale Avx2Lanes::QuantizeBlock(const float* x, int8_t* q, int32_t sums[2], 
   if (s.inverse == 0) {
     std::memset(q, 0, 32);
     sums[0] = sums[1] = 0;
-    return s;
+    return s.scale;
   }
   for (int half = 0; half < 2; ++half) {
     const __m256 inverse = _mm256_set1_ps(s.inverse);
@@ -188,7 +182,7 @@ BlockScale Avx2Lanes::QuantizeBlock(const float* x, int8_t* q, int32_t sums[2], 
     const __m128i bytes = _mm_packs_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
     _mm_storeu_si128(reinterpret_cast<__m128i*>(q + 16 * half), bytes);
   }
-  return s;
+  return s.scale;
 }
 
 }  // namespace

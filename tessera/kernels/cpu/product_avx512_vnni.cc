@@ -28,32 +28,17 @@ struct VnniLanes : Avx512Lanes {
   static I ZeroI() { return _mm512_setzero_si512(); }
   static I SetI(int32_t x) { return _mm512_set1_epi32(x); }
   static F ToFloat(I x) { return _mm512_cvtepi32_ps(x); }
-  // The scale 2^(k/2) of a block of x is kept as ⌊k/2⌋ + 1/2, of which the scaling instruction takes the floor. Bit 6,
-  // too small to matter to it, is set where k is odd: 64 bytes further lie the tile's scales times √2.
-  static constexpr uint32_t kOdd = 64;
-  static void StoreXScale(const BlockScale& s, uint8_t* p) {
-    const float exponent = std::isnan(s.scale) ? NAN : static_cast<float>(s.half_powers >> 1) + 0.5f;
-    const uint32_t bits = std::bit_cast<uint32_t>(exponent) | (s.half_powers & 1 ? kOdd : 0);
-    std::memcpy(p, &bits, 4);
-  }
-  // A scale as a tile has it: as it is, and times √2.
-  struct ScaleForms {
-    alignas(64) float forms[32];
-
-    explicit ScaleForms(F scale) {
-      Store(scale, forms);
-      Store(Mul(scale, Set(kRootOfTwo)), forms + 16);
-    }
-  };
+  // The scale 2^(k/2) of a block of x. A tile has the weight's scales twice: 64 bytes further they are times √2. Bit 6
+  // of a float is set in √2 2^e and not in 2^e.
   struct XScale {
-    F exponent;
-    uint32_t odd;  // 64 or 0
+    const uint8_t *value, *exponent;
 
-    explicit XScale(const uint8_t* p) : exponent(Set(ReadAs<float>(p))), odd(ReadAs<uint32_t>(p) & kOdd) {}
+    XScale(const uint8_t* scale, const uint8_t* power) : value(scale), exponent(power) {}
     F Times(const uint8_t* scales) const {
-      return _mm512_scalef_ps(Load(reinterpret_cast<const float*>(scales + odd)), exponent);
+      const F chosen = Load(reinterpret_cast<const float*>(scales + (ReadAs<uint32_t>(value) & 64)));
+      return _mm512_scalef_ps(chosen, Set(ReadAs<float>(exponent)));
     }
-    F Times(const ScaleForms& scale) const { return Times(reinterpret_cast<const uint8_t*>(scale.forms)); }
+    F Times(F scale) const { return Mul(scale, Set(ReadAs<float>(value))); }
   };
   static I Dot(I sum, W codes, int32_t four) { return _mm512_dpbusd_epi32(sum, codes, _mm512_set1_epi32(four)); }
   static I WideDot(I sum, W codes, int32_t four) { return Dot(sum, codes, four); }
@@ -81,7 +66,7 @@ struct VnniLanes : Avx512Lanes {
   }
   static void Prefetch(const uint8_t* p) { _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T0); }
 
-  static BlockScale QuantizeBlock(const float* x, int8_t* q, int32_t sums[2], bool half_powers);
+  static float QuantizeBlock(const float* x, int8_t* q, int32_t sums[2], bool half_powers);
 };
 
 #include "tessera/kernels/cpu/product_integer-inl.h"
@@ -93,7 +78,7 @@ int32_t MaxOfLanes(__m512i x) {
   return _mm_cvtsi128_si32(_mm_max_epi32(most, _mm_shuffle_epi32(most, 0xb1)));
 }
 
-BlockScale VnniLanes::QuantizeBlock(const float* x, int8_t* q, int32_t sums[2], bool half_powers) {
+float VnniLanes::QuantizeBlock(const float* x, int8_t* q, int32_t sums[2], bool half_powers) {
   const F a = Load(x), b = Load(x + 16);
   // As integers, the bits of magnitudes are in order, and NaN is above infinity.
   const __m512i magnitude = _mm512_set1_epi32(0x7fffffff);
@@ -104,7 +89,7 @@ BlockScale VnniLanes::QuantizeBlock(const float* x, int8_t* q, int32_t sums[2], 
   if (s.inverse == 0) {
     std::memset(q, 0, 32);
     sums[0] = sums[1] = 0;
-    return s;
+    return s.scale;
   }
   const __m512i qa = _mm512_cvtps_epi32(_mm512_mul_ps(a, Set(s.inverse)));
   const __m512i qb = _mm512_cvtps_epi32(_mm512_mul_ps(b, Set(s.inverse)));
@@ -116,7 +101,7 @@ BlockScale VnniLanes::QuantizeBlock(const float* x, int8_t* q, int32_t sums[2], 
   sum = _mm256_add_epi32(sum, _mm256_shuffle_epi32(sum, 0xb1));
   sums[0] = _mm256_extract_epi32(sum, 0);
   sums[1] = _mm256_extract_epi32(sum, 4);
-  return s;
+  return s.scale;
 }
 
 }  // namespace

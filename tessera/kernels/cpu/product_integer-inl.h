@@ -24,7 +24,7 @@ struct PackedRecords {
     if constexpr (kFormat.minimum) return V::Mul(d, V::LoadU8(record));
     return V::Mul(d, V::LoadI8(record + 16 * part));
   }
-  typename V::ScaleForms Scales(int part) const { return typename V::ScaleForms(Scale(part)); }
+  typename V::F Scales(int part) const { return Scale(part); }
   typename V::F Minimum() const {
     if constexpr (!kFormat.super) return V::LoadF16(record + 32);
     return V::Negate(V::Mul(V::LoadF16(header + 32), V::LoadU8(record + 16)));
@@ -113,7 +113,7 @@ void MultiplyInteger(const MicroArgs& a) {
   const uint8_t* x = static_cast<const uint8_t*>(a.x);
   for (int64_t u = 0; u < a.units; ++u, w.Next(), x += R * XBlockBytes(kFormat)) {
     const uint8_t* scales = x + R * 32;
-    const uint8_t* sums = x + R * 36;
+    const uint8_t* sums = x + R * XSumsOffset(kFormat);
 #pragma GCC unroll 2
     for (int part = 0; part < kFormat.parts; ++part) {
       typename V::I sum[P][R];
@@ -140,7 +140,7 @@ void MultiplyInteger(const MicroArgs& a) {
         const auto forms = ScalesOf(w, part, std::make_integer_sequence<int, P>());
 #pragma GCC unroll 16
         for (int r = 0; r < R; ++r) {
-          const typename V::XScale scale(scales + 4 * r);
+          const typename V::XScale scale(scales + 4 * r, scales + 4 * (R + r));
 #pragma GCC unroll 2
           for (int p = 0; p < P; ++p) y.of[p][r] = V::MulAdd(V::ToFloat(sum[p][r]), scale.Times(forms[p]), y.of[p][r]);
         }
@@ -161,17 +161,24 @@ void MultiplyInteger(const MicroArgs& a) {
   y.Store(a);
 }
 
+// ⌊log2 scale⌋ + 1/2, whose floor is exact; NaN of NaN. A block of zeros takes any.
+inline float ExponentOf(float scale) {
+  if (std::isnan(scale)) return scale;
+  return static_cast<float>(static_cast<int>(std::bit_cast<uint32_t>(scale) >> 23) - 127) + 0.5f;
+}
+
 template <class V>
 void Quantize(const float* x, int64_t blocks, const PanelFormat& format, int row, int rows, uint8_t* out) {
   for (int64_t b = 0; b < blocks; ++b, x += kBlockValues, out += rows * XBlockBytes(format)) {
     int32_t sums[2];  // of the first and the last sixteen codes
     const bool half_powers = ScalesByHalfPowers(format);
-    const BlockScale scale = V::QuantizeBlock(x, reinterpret_cast<int8_t*>(out + row * 32), sums, half_powers);
-    if (half_powers)
-      V::StoreXScale(scale, out + rows * 32 + 4 * row);
-    else
-      std::memcpy(out + rows * 32 + 4 * row, &scale.scale, 4);
-    uint8_t* tail = out + rows * 36 + 4 * row;
+    const float scale = V::QuantizeBlock(x, reinterpret_cast<int8_t*>(out + row * 32), sums, half_powers);
+    std::memcpy(out + rows * 32 + 4 * row, &scale, 4);
+    if (half_powers) {
+      const float exponent = ExponentOf(scale);
+      std::memcpy(out + rows * 36 + 4 * row, &exponent, 4);
+    }
+    uint8_t* tail = out + rows * XSumsOffset(format) + 4 * row;
     if (format.minimum) {
       const float sum = static_cast<float>(sums[0] + sums[1]);
       std::memcpy(tail, &sum, 4);

@@ -42,9 +42,11 @@ using MicroKernel = void (*)(const MicroArgs&);
 //   minimum     f32 [R]: Σ q
 // A row's x is scale · q; the scale is NaN if the block holds an infinity or NaN. It is max |x| / 127 for formats with
 // minimums. For symmetric ones it is the least half power of two, 2^(k/2), by which values become integers of at most
-// 127; instruction sets that multiply by powers of two more cheaply than by other numbers keep k for it.
+// 127, and its exponent ⌊k/2⌋ + 1/2 follows, f32 [R], for processors that scale by powers of two beside their
+// multipliers.
 constexpr bool ScalesByHalfPowers(const PanelFormat& format) { return !format.minimum; }
-constexpr int64_t XBlockBytes(const PanelFormat& format) { return 32 + 4 + 4 * format.parts; }
+constexpr int64_t XSumsOffset(const PanelFormat& format) { return ScalesByHalfPowers(format) ? 40 : 36; }  // of a row
+constexpr int64_t XBlockBytes(const PanelFormat& format) { return XSumsOffset(format) + 4 * format.parts; }
 
 template <typename T>
 inline T ReadAs(const void* from) {
@@ -57,19 +59,18 @@ inline T ReadAs(const void* from) {
 struct BlockScale {
   float scale, inverse;  // zeros for a block whose values are all so small that nothing is lost by taking them as zero;
                          // NaN and zero for one that holds an infinity or NaN
-  int half_powers;       // k, if the scale is 2^(k/2)
 };
 inline constexpr float kRootOfTwo = 1.41421356f;
 inline BlockScale ScaleOfBlock(float largest, bool half_powers) {
-  if (!(largest < INFINITY)) return {NAN, 0, 0};
-  if (largest < 1e-30f) return {0, 0, 0};
-  if (!half_powers) return {largest / 127.0f, 127.0f / largest, 0};
+  if (!(largest < INFINITY)) return {NAN, 0};
+  if (largest < 1e-30f) return {0, 0};
+  if (!half_powers) return {largest / 127.0f, 127.0f / largest};
   // largest / 2^e is above 63.5 and at most 127.5: e + 1 where it would be more is the carry out of the mantissa's
   // upper seven bits. Up to 90 = 127 / √2 the next smaller scale does.
   const int biased = static_cast<int>((std::bit_cast<uint32_t>(largest) + 0x10000u) >> 23) - 6;
   const float scale = std::bit_cast<float>(biased << 23), inverse = std::bit_cast<float>((254 - biased) << 23);
-  if (largest * inverse > 90) return {scale, inverse, 2 * (biased - 127)};
-  return {scale * (kRootOfTwo / 2), inverse * kRootOfTwo, 2 * (biased - 127) - 1};
+  if (largest * inverse > 90) return {scale, inverse};
+  return {scale * (kRootOfTwo / 2), inverse * kRootOfTwo};
 }
 
 // A tile's record: codes u8 [8][64], scales f32 [parts][16], and then minimums f32 [16] if there are any; else each

@@ -88,18 +88,12 @@ struct PortableLanes {
   static F ToFloat(const I& x) {
     return Each([&](int i) { return static_cast<float>(x.lane[i]); });
   }
-  static void StoreXScale(const BlockScale& s, uint8_t* p) { std::memcpy(p, &s.scale, 4); }
-  struct ScaleForms {
-    F value;
-
-    explicit ScaleForms(F scale) : value(scale) {}
-  };
   struct XScale {
     F value;
 
-    explicit XScale(const uint8_t* p) : value(Set(ReadAs<float>(p))) {}
+    XScale(const uint8_t* scale, const uint8_t*) : value(Set(ReadAs<float>(scale))) {}
     F Times(const uint8_t* scales) const { return Mul(Load(reinterpret_cast<const float*>(scales)), value); }
-    F Times(const ScaleForms& scale) const { return Mul(scale.value, value); }
+    F Times(const F& scale) const { return Mul(scale, value); }
   };
   static I Dot(I sum, const W& codes, int32_t four) {
     for (int k = 0; k < 4; ++k) {
@@ -136,7 +130,7 @@ struct PortableLanes {
   }
   static void Prefetch(const uint8_t* p) { __builtin_prefetch(p); }
 
-  static BlockScale QuantizeBlock(const float* x, int8_t* q, int32_t sums[2], bool half_powers);
+  static float QuantizeBlock(const float* x, int8_t* q, int32_t sums[2], bool half_powers);
 
  private:
   static uint16_t ReadBits(const void* p, int i) {
@@ -149,7 +143,7 @@ struct PortableLanes {
 #include "tessera/kernels/cpu/product_float-inl.h"
 #include "tessera/kernels/cpu/product_integer-inl.h"
 
-BlockScale PortableLanes::QuantizeBlock(const float* x, int8_t* q, int32_t sums[2], bool half_powers) {
+float PortableLanes::QuantizeBlock(const float* x, int8_t* q, int32_t sums[2], bool half_powers) {
   // As integers, the bits of magnitudes are in order, and NaN is above infinity.
   uint32_t largest = 0;
   for (int i = 0; i < 32; ++i) largest = std::max(largest, std::bit_cast<uint32_t>(x[i]) & 0x7fffffffu);
@@ -159,7 +153,7 @@ BlockScale PortableLanes::QuantizeBlock(const float* x, int8_t* q, int32_t sums[
     q[i] = s.inverse == 0 ? int8_t{0} : static_cast<int8_t>(std::lrintf(x[i] * s.inverse));
     sums[i / 16] += q[i];
   }
-  return s;
+  return s.scale;
 }
 
 }  // namespace
