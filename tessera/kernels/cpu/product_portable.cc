@@ -63,7 +63,7 @@ struct PortableLanes {
     return Each([&](int i) { return -x.lane[i]; });
   }
   static F LoadF16(const void* p) {
-    return Each([=](int i) { return OneF16(ReadBits(p, i)); });
+    return Each([=](int i) { return OneF16(ReadAs<uint16_t>(static_cast<const std::byte*>(p) + 2 * i)); });
   }
   static float OneF16(uint16_t bits) { return Float16::ToFloat(bits); }
   static F EvenBf16(const uint16_t* p) {
@@ -131,13 +131,6 @@ struct PortableLanes {
   static void Prefetch(const uint8_t* p) { __builtin_prefetch(p); }
 
   static float QuantizeBlock(const float* x, int8_t* q, int32_t sums[2], bool half_powers);
-
- private:
-  static uint16_t ReadBits(const void* p, int i) {
-    uint16_t bits;
-    std::memcpy(&bits, static_cast<const std::byte*>(p) + 2 * i, 2);
-    return bits;
-  }
 };
 
 #include "tessera/kernels/cpu/product_float-inl.h"

@@ -11,6 +11,8 @@
 
 namespace tessera::math::walk {
 
+inline constexpr int64_t kSamples = 240;  // points of a drawn curve, about
+
 // P(S_n = y) for y near x and near the mean, beside the normal limit; on a logarithmic axis if x is far out.
 plot::Figure PointFigure(int64_t n, int64_t x, const Rational& p);
 // P(first visit to `a` at time t) beside the density of Brownian motion's first passage, on logarithmic axes: for p =

@@ -16,8 +16,6 @@ using plot::Curve;
 using plot::Figure;
 using plot::Point;
 
-constexpr int64_t kSamples = 240;
-
 }  // namespace
 
 Figure SitesFigure(int64_t n, const Rational& p) {

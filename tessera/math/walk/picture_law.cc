@@ -15,7 +15,7 @@ using plot::Curve;
 using plot::Figure;
 using plot::Point;
 
-constexpr int64_t kMostBars = 240, kSamples = 240;
+constexpr int64_t kMostBars = 240;
 constexpr double kLeast = 1e-250;  // what is smaller is left out of logarithmic pictures
 constexpr int64_t kPrecision = 80;
 

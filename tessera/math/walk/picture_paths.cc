@@ -16,7 +16,7 @@ using plot::Curve;
 using plot::Figure;
 using plot::Point;
 
-constexpr int64_t kSamples = 240, kDrawnPoints = 2000;
+constexpr int64_t kDrawnPoints = 2000;
 
 void RequireDrawable(int64_t n) {
   if (n > kMaxDrawnSteps) FailInput("no-picture", "--svg: paths of more than {} steps are not drawn", kMaxDrawnSteps);
