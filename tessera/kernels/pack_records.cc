@@ -8,8 +8,8 @@ namespace tessera::kernels {
 namespace {
 
 // What one row gives to a record: words[j] holds the codes of group j (and, four bits a code, of group j + 4 in the
-// high nibbles); `one_bit` the codes' fifth bits, bit k for code k; two_bits[h] those of groups 4h … 4h + 3, two bits
-// each.
+// high nibbles; two bits a code, of groups 4j … 4j + 3); `one_bit` the codes' highest bits, bit k for code k;
+// two_bits[h] the high bits of groups 4h … 4h + 3, two bits each.
 struct RowWords {
   uint32_t words[8];
   uint32_t one_bit;
@@ -34,6 +34,21 @@ uint32_t GatherBits(const uint8_t* bytes, int part) {
   return bits;
 }
 
+// Codes of two bits that lie as in Q2_K, part `part` of them, as two words.
+void GatherTwoBits(const uint8_t* qs, int part, uint32_t words[2]) {
+  const uint8_t* from = qs + 32 * (part / 4);
+  const int shift = 2 * (part % 4);
+  uint8_t bytes[8];
+  for (int h = 0; h < 2; ++h) {
+    for (int i = 0; i < 4; ++i) {
+      const uint8_t* q = from + 16 * h + i;
+      const auto code = [&](int k) { return (q[4 * k] >> shift & 3) << (2 * k); };
+      bytes[4 * h + i] = static_cast<uint8_t>(code(0) | code(1) | code(2) | code(3));
+    }
+  }
+  std::memcpy(words, bytes, 8);
+}
+
 template <typename Block>
 void ReadWords(const Block& block, int part, RowWords& row) {
   uint8_t low[32];
@@ -52,20 +67,14 @@ void ReadWords(const Block& block, int part, RowWords& row) {
   } else if constexpr (std::is_same_v<Block, BlockQ6_K>) {
     const int half = part / 4, quarter = part % 4;
     const uint8_t* ql = block.ql + 64 * half + quarter % 2 * 32;
-    const uint8_t* qh = block.qh + 32 * half;
-    const int low_shift = quarter / 2 * 4, high_shift = 2 * quarter;
+    const int low_shift = quarter / 2 * 4;
     for (int i = 0; i < 16; ++i)
       low[i] = static_cast<uint8_t>((ql[i] >> low_shift & 15) | (ql[i + 16] >> low_shift & 15) << 4);
     std::memcpy(row.words, low, 16);
-    for (int i = 0; i < 32; ++i) low[i] = static_cast<uint8_t>(qh[i] >> high_shift & 3);
-    uint8_t high[8];
-    for (int h = 0; h < 2; ++h) {
-      for (int i = 0; i < 4; ++i) {
-        const uint8_t* q = low + 16 * h + i;
-        high[4 * h + i] = static_cast<uint8_t>(q[0] | q[4] << 2 | q[8] << 4 | q[12] << 6);
-      }
-    }
-    std::memcpy(row.two_bits, high, 8);
+    GatherTwoBits(block.qh, part, row.two_bits);
+  } else if constexpr (std::is_same_v<Block, BlockQ2_K> || std::is_same_v<Block, BlockQ3_K>) {
+    GatherTwoBits(block.qs, part, row.words);
+    if constexpr (std::is_same_v<Block, BlockQ3_K>) row.one_bit = GatherBits(block.hmask, part);
   } else if constexpr (std::is_same_v<Block, BlockIQ4_XS>) {
     std::memcpy(row.words, block.qs + 16 * part, 16);
   } else {
@@ -78,7 +87,11 @@ void ReadWords(const Block& block, int part, RowWords& row) {
 // A row's integer scales and minimum of one part of a block of 256 values.
 template <typename Block>
 void PutScales(const Block& block, int part, int lane, const PanelFormat& format, uint8_t* record) {
-  if constexpr (requires { block.dmin; }) {
+  if constexpr (std::is_same_v<Block, BlockQ2_K>) {
+    for (int p = 0; p < 2; ++p) record[16 * p + lane] = block.scales[2 * part + p];
+  } else if constexpr (std::is_same_v<Block, BlockQ3_K>) {
+    for (int p = 0; p < 2; ++p) record[16 * p + lane] = static_cast<uint8_t>(GetScale(block, 2 * part + p));
+  } else if constexpr (requires { block.dmin; }) {
     const ScaleAndMin s = GetScaleAndMin(block.scales, part);
     record[lane] = static_cast<uint8_t>(s.scale);
     record[16 * format.parts + lane] = static_cast<uint8_t>(s.min);
@@ -102,7 +115,7 @@ void PutFloats(const Block& block, int lane, uint8_t* place) {
 template <typename Block>
 void Pack(const PanelSource& rows, int64_t begin, int64_t end, uint8_t* out) {
   constexpr PanelFormat kFormat = PanelFormatOf(kDTypeOfBlock<Block>);
-  constexpr int kWords = kFormat.low_bits;  // of a row: 4 or 8
+  constexpr int kWords = kFormat.low_bits;  // of a row: 2, 4 or 8
   for (int64_t index = begin; index < end; ++index) {
     const int part = kFormat.super ? static_cast<int>(index % kSuperRecords) : 0;
     const int64_t block_index = kFormat.super ? index / kSuperRecords : index;

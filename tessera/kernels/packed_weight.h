@@ -12,7 +12,7 @@
 
 namespace tessera::kernels {
 
-// The weight [N, K] in panels, in memory of its own; or `weight` itself if its dtype has no panels (f64, Q2_K, Q3_K,
+// The weight [N, K] in panels, in memory of its own; or `weight` itself if its dtype has no panels (f64,
 // Q8_K) or if it is packed already. The layout is the same on every instruction set. With an arena the memory comes
 // from there, and if the weight lies in a mapped file, its pages go back to the system (core/mapped_file.h).
 Tensor PackWeight(const Tensor& weight, StorageArena* arena = nullptr);

@@ -32,6 +32,11 @@ void WriteCodes(Block& block, int part, const uint8_t* codes) {
       SetBits(block.ql[64 * half + quarter % 2 * 32 + i], quarter / 2 * 4, 15, codes[i]);
       SetBits(block.qh[32 * half + i], 2 * quarter, 3, codes[i] >> 4);
     }
+  } else if constexpr (std::is_same_v<Block, BlockQ2_K> || std::is_same_v<Block, BlockQ3_K>) {
+    for (int i = 0; i < 32; ++i) SetBits(block.qs[part / 4 * 32 + i], part % 4 * 2, 3, codes[i]);
+    if constexpr (std::is_same_v<Block, BlockQ3_K>) {
+      for (int i = 0; i < 32; ++i) SetBits(block.hmask[i], part, 1, codes[i] >> 2);
+    }
   } else if constexpr (std::is_same_v<Block, BlockIQ4_XS>) {
     for (int i = 0; i < 16; ++i)
       block.qs[16 * part + i] = static_cast<uint8_t>((codes[i] & 15) | (codes[i + 16] & 15) << 4);
@@ -55,6 +60,12 @@ void SetScaleAndMin(uint8_t* scales, int p, int scale, int minimum) {
   }
 }
 
+// The inverse of GetScale.
+void SetScale(BlockQ3_K& block, int p, int scale) {
+  SetBits(block.scales[p % 8], p / 8 * 4, 15, scale + 32);
+  SetBits(block.scales[8 + p % 4], p / 4 * 2, 3, (scale + 32) >> 4);
+}
+
 template <typename Block>
 void Write(const RowRecord& record, std::byte* row, int64_t index) {
   constexpr bool kSuper = PanelFormatOf(kDTypeOfBlock<Block>).super;
@@ -65,8 +76,12 @@ void Write(const RowRecord& record, std::byte* row, int64_t index) {
   WriteCodes(block, part, record.codes);
   block.d.bits = record.d;
   if constexpr (requires { block.m; }) block.m.bits = record.m;
-  if constexpr (requires { block.dmin; }) {
-    block.dmin.bits = record.m;
+  if constexpr (requires { block.dmin; }) block.dmin.bits = record.m;
+  if constexpr (std::is_same_v<Block, BlockQ2_K>) {
+    for (int p = 0; p < 2; ++p) block.scales[2 * part + p] = record.scales[p];
+  } else if constexpr (std::is_same_v<Block, BlockQ3_K>) {
+    for (int p = 0; p < 2; ++p) SetScale(block, 2 * part + p, static_cast<int8_t>(record.scales[p]));
+  } else if constexpr (requires { block.dmin; }) {
     SetScaleAndMin(block.scales, part, record.scales[0], record.minimum);
   } else if constexpr (std::is_same_v<Block, BlockQ6_K>) {
     block.scales[2 * part] = static_cast<int8_t>(record.scales[0]);
@@ -116,15 +131,18 @@ RowRecord GetRecord(DType dtype, const uint8_t* panel, int64_t index, int lane) 
   if (format.minimum) std::memcpy(&record.m, panel + place.m + 2 * lane, 2);
   if (format.super) {
     for (int p = 0; p < format.parts; ++p) record.scales[p] = panel[place.scales + 16 * p + lane];
-    if (format.minimum) record.minimum = panel[place.minimum + lane];
+    if (format.minimum && !format.shared) record.minimum = panel[place.minimum + lane];
   }
   const uint8_t* low = panel + place.low;
   const uint8_t* high = panel + place.high;
   for (int k = 0; k < 32; ++k) {
     const int group = k / 4, byte = 4 * lane + k % 4;
-    int code = format.low_bits == 8 ? low[64 * group + byte] : low[64 * (group % 4) + byte] >> (group / 4 * 4) & 15;
-    if (format.high_bits == 1) code |= (high[8 * group + byte / 8] >> (byte % 8) & 1) << 4;
-    if (format.high_bits == 2) code |= (high[64 * (group / 4) + byte] >> (2 * (group % 4)) & 3) << 4;
+    const auto two_bits = [&](const uint8_t* bits) { return bits[64 * (group / 4) + byte] >> (2 * (group % 4)) & 3; };
+    int code = format.low_bits == 8   ? low[64 * group + byte]
+               : format.low_bits == 4 ? low[64 * (group % 4) + byte] >> (group / 4 * 4) & 15
+                                      : two_bits(low);
+    if (format.high_bits == 1) code |= (high[8 * group + byte / 8] >> (byte % 8) & 1) << format.low_bits;
+    if (format.high_bits == 2) code |= two_bits(high) << format.low_bits;
     record.codes[k] = static_cast<uint8_t>(code);
   }
   return record;

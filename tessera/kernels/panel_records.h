@@ -22,10 +22,11 @@ void PackRecords(DType dtype, const PanelSource& rows, int64_t begin, int64_t en
 
 // 32 values of one row.
 struct RowRecord {
-  uint8_t codes[32];       // unsigned; Q8_0's are shifted by 128
-  uint16_t d = 0, m = 0;   // bits of the block's f16 scale and minimum; of a format of 256 values, d and dmin
-  uint8_t scales[2] = {};  // formats of 256 values: the parts' integer scales (signed ones as int8)
-  uint8_t minimum = 0;
+  uint8_t codes[32];      // unsigned; Q8_0's are shifted by 128
+  uint16_t d = 0, m = 0;  // bits of the block's f16 scale and minimum; of a format of 256 values, d and dmin
+  uint8_t scales[2] =
+      {};               // formats of 256 values: the parts' integer scales (signed ones as int8, Q2_K's with minimum)
+  uint8_t minimum = 0;  // of the formats that do not keep it beside the scale
 };
 
 // Lane `lane` of record `index` of a packed panel.

@@ -166,6 +166,12 @@ inline ScaleAndMin GetScaleAndMin(const uint8_t* scales, int p) {
   return {(scales[p + 4] & 15) | (scales[p - 4] >> 6 << 4), (scales[p + 4] >> 4) | (scales[p] >> 6 << 4)};
 }
 
+// s of part p (0 … 15) of a Q3_K block, with its 32 taken off.
+inline int GetScale(const BlockQ3_K& block, int p) {
+  const int low = block.scales[p % 8] >> (p / 8 * 4) & 15, high = block.scales[8 + p % 4] >> (p / 4 * 2) & 3;
+  return (low | high << 4) - 32;
+}
+
 static_assert(sizeof(BlockQ4_0) == 18 && sizeof(BlockQ4_1) == 20 && sizeof(BlockQ5_0) == 22);
 static_assert(sizeof(BlockQ5_1) == 24 && sizeof(BlockQ8_0) == 34 && sizeof(BlockQ2_K) == 84);
 static_assert(sizeof(BlockQ3_K) == 110 && sizeof(BlockQ4_K) == 144 && sizeof(BlockQ5_K) == 176);
@@ -186,6 +192,10 @@ auto WithIntegerBlock(DType dtype, Body&& body) {
       return body(BlockQ5_1{});
     case DType::kQ8_0:
       return body(BlockQ8_0{});
+    case DType::kQ2_K:
+      return body(BlockQ2_K{});
+    case DType::kQ3_K:
+      return body(BlockQ3_K{});
     case DType::kQ4_K:
       return body(BlockQ4_K{});
     case DType::kQ5_K:

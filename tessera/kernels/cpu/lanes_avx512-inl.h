@@ -21,6 +21,13 @@ struct Avx512Lanes {
   static F LoadU8(const void* p) {
     return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128(static_cast<const __m128i*>(p))));
   }
+  static F LoadLowNibbles(const void* p) { return NibblesOf(_mm_loadu_si128(static_cast<const __m128i*>(p))); }
+  static F LoadHighNibbles(const void* p) {
+    return NibblesOf(_mm_srli_epi16(_mm_loadu_si128(static_cast<const __m128i*>(p)), 4));
+  }
+  static F NibblesOf(__m128i x) {
+    return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_and_si128(x, _mm_set1_epi8(15))));
+  }
   static F LoadI8(const void* p) {
     return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(static_cast<const __m128i*>(p))));
   }

@@ -71,6 +71,14 @@ struct Avx2Lanes {
     const __m128i x = _mm_loadu_si128(static_cast<const __m128i*>(p));
     return ToFloat({_mm256_cvtepu8_epi32(x), _mm256_cvtepu8_epi32(_mm_srli_si128(x, 8))});
   }
+  static F LoadLowNibbles(const void* p) { return NibblesOf(_mm_loadu_si128(static_cast<const __m128i*>(p))); }
+  static F LoadHighNibbles(const void* p) {
+    return NibblesOf(_mm_srli_epi16(_mm_loadu_si128(static_cast<const __m128i*>(p)), 4));
+  }
+  static F NibblesOf(__m128i bytes) {
+    const __m128i x = _mm_and_si128(bytes, _mm_set1_epi8(15));
+    return ToFloat({_mm256_cvtepu8_epi32(x), _mm256_cvtepu8_epi32(_mm_srli_si128(x, 8))});
+  }
   static F LoadI8(const void* p) {
     const __m128i x = _mm_loadu_si128(static_cast<const __m128i*>(p));
     return ToFloat({_mm256_cvtepi8_epi32(x), _mm256_cvtepi8_epi32(_mm_srli_si128(x, 8))});
@@ -114,26 +122,26 @@ struct Avx2Lanes {
   static W Or(W x, W y) { return {_mm256_or_si256(x.a, y.a), _mm256_or_si256(x.b, y.b)}; }
   static W LowNibbles(W x) { return And(x, _mm256_set1_epi8(15)); }
   static W HighNibbles(W x) { return LowNibbles({_mm256_srli_epi16(x.a, 4), _mm256_srli_epi16(x.b, 4)}); }
-  // Byte i gets bit i of 32 bits: spread byte i / 8 over eight bytes, then test one bit in each.
-  static __m256i Bit4(uint32_t bits) {
+  // Bit `at` of byte i becomes bit i of 32 bits: spread byte i / 8 over eight bytes, then test one bit in each.
+  static __m256i Spread(uint32_t bits, int at) {
     const __m256i spread = _mm256_setr_epi8(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 3,
                                             3, 3, 3, 3, 3, 3, 3);
     const __m256i bit = _mm256_set1_epi64x(static_cast<int64_t>(0x8040201008040201u));
     const __m256i bytes = _mm256_and_si256(_mm256_shuffle_epi8(_mm256_set1_epi32(static_cast<int>(bits)), spread), bit);
-    return _mm256_and_si256(_mm256_cmpeq_epi8(bytes, bit), _mm256_set1_epi8(16));
+    return _mm256_and_si256(_mm256_cmpeq_epi8(bytes, bit), _mm256_set1_epi8(static_cast<char>(1 << at)));
   }
-  static W OrBit4(W x, const uint8_t* bits) {
+  static W OrBit(W x, const uint8_t* bits, int at) {
     uint32_t words[2];
     std::memcpy(words, bits, 8);
-    return Or(x, {Bit4(words[0]), Bit4(words[1])});
+    return Or(x, {Spread(words[0], at), Spread(words[1], at)});
   }
-  // Bits 2p and 2p + 1 of each byte, moved to bits 4 and 5.
-  static W TwoBitsAt4(W x, int p) {
-    const __m256i mask = _mm256_set1_epi8(0x30);
-    if (p == 0) return And({_mm256_slli_epi16(x.a, 4), _mm256_slli_epi16(x.b, 4)}, mask);
-    if (p == 1) return And({_mm256_slli_epi16(x.a, 2), _mm256_slli_epi16(x.b, 2)}, mask);
-    if (p == 2) return And(x, mask);
-    return And({_mm256_srli_epi16(x.a, 2), _mm256_srli_epi16(x.b, 2)}, mask);
+  // Bits 2p and 2p + 1 of each byte, moved to bits `at` and above; p and `at` are known where this is inlined.
+  static W TwoBits(W x, int p, int at) {
+    const __m256i mask = _mm256_set1_epi8(static_cast<char>(3 << at));
+    const int left = at - 2 * p;
+    if (left > 0) return And({_mm256_slli_epi16(x.a, left), _mm256_slli_epi16(x.b, left)}, mask);
+    if (left < 0) return And({_mm256_srli_epi16(x.a, -left), _mm256_srli_epi16(x.b, -left)}, mask);
+    return And(x, mask);
   }
   static W Levels(W x) {
     const __m128i signed_levels = _mm_loadu_si128(reinterpret_cast<const __m128i*>(kIQ4Levels.data()));

@@ -48,16 +48,17 @@ struct VnniLanes : Avx512Lanes {
   static W Or(W a, W b) { return _mm512_or_si512(a, b); }
   static W LowNibbles(W x) { return _mm512_and_si512(x, _mm512_set1_epi8(15)); }
   static W HighNibbles(W x) { return LowNibbles(_mm512_srli_epi16(x, 4)); }
-  static W OrBit4(W x, const uint8_t* bits) {
-    return _mm512_mask_add_epi8(x, ReadAs<uint64_t>(bits), x, _mm512_set1_epi8(16));
+  // Bit i of 64 as bit `at` of byte i.
+  static W OrBit(W x, const uint8_t* bits, int at) {
+    return _mm512_mask_add_epi8(x, ReadAs<uint64_t>(bits), x, _mm512_set1_epi8(static_cast<char>(1 << at)));
   }
-  // Bits 2p and 2p + 1 of each byte, moved to bits 4 and 5.
-  static W TwoBitsAt4(W x, int p) {
-    const W moved = p == 0   ? _mm512_slli_epi16(x, 4)
-                    : p == 1 ? _mm512_slli_epi16(x, 2)
-                    : p == 2 ? x
-                             : _mm512_srli_epi16(x, 2);
-    return _mm512_and_si512(moved, _mm512_set1_epi8(0x30));
+  // Bits 2p and 2p + 1 of each byte, moved to bits `at` and above; p and `at` are known where this is inlined.
+  static W TwoBits(W x, int p, int at) {
+    const int left = at - 2 * p;
+    const W moved = left > 0   ? _mm512_slli_epi16(x, static_cast<unsigned>(left))
+                    : left < 0 ? _mm512_srli_epi16(x, static_cast<unsigned>(-left))
+                               : x;
+    return _mm512_and_si512(moved, _mm512_set1_epi8(static_cast<char>(3 << at)));
   }
   static W Levels(W x) {
     const __m128i levels =

@@ -21,22 +21,29 @@ struct PackedRecords {
   typename V::F Scale(int part) const {
     if constexpr (!kFormat.super) return V::LoadF16(record);
     const typename V::F d = V::LoadF16(header);
+    if constexpr (kFormat.shared) return V::Mul(d, V::LoadLowNibbles(record + 16 * part));
     if constexpr (kFormat.minimum) return V::Mul(d, V::LoadU8(record));
     return V::Mul(d, V::LoadI8(record + 16 * part));
   }
   typename V::F Scales(int part) const { return Scale(part); }
-  typename V::F Minimum() const {
+  typename V::F Minimum(int part) const {
     if constexpr (!kFormat.super) return V::LoadF16(record + 32);
-    return V::Negate(V::Mul(V::LoadF16(header + 32), V::LoadU8(record + 16)));
+    const typename V::F units = V::LoadF16(header + 32);
+    if constexpr (kFormat.shared) return V::Negate(V::Mul(units, V::LoadHighNibbles(record + 16 * part)));
+    return V::Negate(V::Mul(units, V::LoadU8(record + 16)));
   }
   typename V::W Codes(int group) const {
     const uint8_t* low = record + kFormat.scale_bytes();
+    const uint8_t* high = low + 64 * kFormat.low_bits;
     if constexpr (kFormat.low_bits == 8) return V::LoadW(low + 64 * group);
-    typename V::W codes =
-        group < 4 ? V::LowNibbles(V::LoadW(low + 64 * group)) : V::HighNibbles(V::LoadW(low + 64 * (group - 4)));
-    if constexpr (kFormat.high_bits == 1) codes = V::OrBit4(codes, low + 256 + 8 * group);
+    typename V::W codes;
+    if constexpr (kFormat.low_bits == 2)
+      codes = V::TwoBits(V::LoadW(low + 64 * (group / 4)), group % 4, 0);
+    else
+      codes = group < 4 ? V::LowNibbles(V::LoadW(low + 64 * group)) : V::HighNibbles(V::LoadW(low + 64 * (group - 4)));
+    if constexpr (kFormat.high_bits == 1) codes = V::OrBit(codes, high + 8 * group, kFormat.low_bits);
     if constexpr (kFormat.high_bits == 2)
-      codes = V::Or(codes, V::TwoBitsAt4(V::LoadW(low + 256 + 64 * (group / 4)), group % 4));
+      codes = V::Or(codes, V::TwoBits(V::LoadW(high + 64 * (group / 4)), group % 4, kFormat.low_bits));
     if constexpr (kFormat.levels) codes = V::Levels(codes);
     return codes;
   }
@@ -61,8 +68,8 @@ struct TileRecords {
   explicit TileRecords(const void* tile) : record(static_cast<const uint8_t*>(tile)) {}
   const uint8_t* Scales(int part) const { return record + 512 + 128 * part; }
   // of formats with minimums
-  typename V::F Scale(int) const { return V::Load(reinterpret_cast<const float*>(record + 512)); }
-  typename V::F Minimum() const { return V::Load(reinterpret_cast<const float*>(record + 576)); }
+  typename V::F Scale(int part) const { return V::Load(reinterpret_cast<const float*>(Scales(part))); }
+  typename V::F Minimum(int part) const { return V::Load(reinterpret_cast<const float*>(Scales(part) + 64)); }
   typename V::W Codes(int group) const { return V::LoadW(record + 64 * group); }
   void Next() { record += TileRecordBytes(kFormat); }
 };
@@ -77,7 +84,7 @@ void Unpack(const uint8_t* packed, int64_t records, uint8_t* tile) {
     for (int p = 0; p < kFormat.parts; ++p) {
       const typename V::F scale = source.Scale(p);
       V::Store(scale, scales + 32 * p);
-      V::Store(kFormat.minimum ? source.Minimum() : V::Mul(scale, V::Set(kRootOfTwo)), scales + 32 * p + 16);
+      V::Store(kFormat.minimum ? source.Minimum(p) : V::Mul(scale, V::Set(kRootOfTwo)), scales + 32 * p + 16);
     }
   }
 }
@@ -147,11 +154,11 @@ void MultiplyInteger(const MicroArgs& a) {
       } else {
 #pragma GCC unroll 2
         for (int p = 0; p < P; ++p) {
-          const typename V::F scale = w.of[p].Scale(part), minimum = w.of[p].Minimum();
+          const typename V::F scale = w.of[p].Scale(part), minimum = w.of[p].Minimum(part);
 #pragma GCC unroll 16
           for (int r = 0; r < R; ++r) {
             const typename V::F codes = V::Mul(V::ToFloat(sum[p][r]), scale);
-            const typename V::F term = V::MulAdd(minimum, V::Set(ReadAs<float>(sums + 4 * r)), codes);
+            const typename V::F term = V::MulAdd(minimum, V::Set(ReadAs<float>(sums + 4 * (part * R + r))), codes);
             y.of[p][r] = V::MulAdd(term, V::Set(ReadAs<float>(scales + 4 * r)), y.of[p][r]);
           }
         }
@@ -179,17 +186,11 @@ void Quantize(const float* x, int64_t blocks, const PanelFormat& format, int row
       std::memcpy(out + rows * 36 + 4 * row, &exponent, 4);
     }
     uint8_t* tail = out + rows * XSumsOffset(format) + 4 * row;
-    if (format.minimum) {
-      const float sum = static_cast<float>(sums[0] + sums[1]);
-      std::memcpy(tail, &sum, 4);
-    } else if (format.parts == 1) {
-      const int32_t start = -format.zero * (sums[0] + sums[1]);
-      std::memcpy(tail, &start, 4);
-    } else {
-      for (int p = 0; p < 2; ++p) {
-        const int32_t start = -format.zero * sums[p];
-        std::memcpy(tail + 4 * rows * p, &start, 4);
-      }
+    if (format.parts == 1) sums[0] += sums[1];
+    for (int p = 0; p < format.parts; ++p) {
+      const float sum = static_cast<float>(sums[p]);
+      const int32_t start = -format.zero * sums[p];
+      std::memcpy(tail + 4 * rows * p, format.minimum ? static_cast<const void*>(&sum) : &start, 4);
     }
   }
 }
@@ -236,6 +237,8 @@ IntegerKernels MakeIntegerKernels() {
   AddFormat<V, DType::kQ5_0>(table);
   AddFormat<V, DType::kQ5_1>(table);
   AddFormat<V, DType::kQ8_0>(table);
+  AddFormat<V, DType::kQ2_K>(table);
+  AddFormat<V, DType::kQ3_K>(table);
   AddFormat<V, DType::kQ4_K>(table);
   AddFormat<V, DType::kQ5_K>(table);
   AddFormat<V, DType::kQ6_K>(table);

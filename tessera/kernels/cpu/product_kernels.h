@@ -39,7 +39,7 @@ using MicroKernel = void (*)(const MicroArgs&);
 // An XBlock of R rows: q int8 [R][32], scale f32 [R], and then what the format's zero or minimum needs of the sums of
 // q:
 //   symmetric   int32 [parts][R]: -zero · Σ q over the part, what the sum of c · q starts from
-//   minimum     f32 [R]: Σ q
+//   minimum     f32 [parts][R]: Σ q over the part
 // A row's x is scale · q; the scale is NaN if the block holds an infinity or NaN. It is max |x| / 127 for formats with
 // minimums. For symmetric ones it is the least half power of two, 2^(k/2), by which values become integers of at most
 // 127, and its exponent ⌊k/2⌋ + 1/2 follows, f32 [R], for processors that scale by powers of two beside their
@@ -73,11 +73,9 @@ inline BlockScale ScaleOfBlock(float largest, bool half_powers) {
   return {scale * (kRootOfTwo / 2), inverse * kRootOfTwo};
 }
 
-// A tile's record: codes u8 [8][64], scales f32 [parts][16], and then minimums f32 [16] if there are any; else each
-// part's scales are there twice, [parts][2][16], as they are and times √2.
-constexpr int64_t TileRecordBytes(const PanelFormat& format) {
-  return 512 + (format.minimum ? 64 * format.parts + 64 : 128 * format.parts);
-}
+// A tile's record: codes u8 [8][64], and f32 [parts][2][16]: a part's scales, and its minimums if there are any; else
+// the scales again, times √2.
+constexpr int64_t TileRecordBytes(const PanelFormat& format) { return 512 + 128 * format.parts; }
 
 inline constexpr int kMostRows = 16;        // of any table below
 inline constexpr int kMostDirectRows = 12;  // rows for which unpacking in registers beats a tile

@@ -75,6 +75,12 @@ struct PortableLanes {
   static F LoadU8(const void* p) {
     return Each([=](int i) { return static_cast<float>(static_cast<const uint8_t*>(p)[i]); });
   }
+  static F LoadLowNibbles(const void* p) {
+    return Each([=](int i) { return static_cast<float>(static_cast<const uint8_t*>(p)[i] & 15); });
+  }
+  static F LoadHighNibbles(const void* p) {
+    return Each([=](int i) { return static_cast<float>(static_cast<const uint8_t*>(p)[i] >> 4); });
+  }
   static F LoadI8(const void* p) {
     return Each([=](int i) { return static_cast<float>(static_cast<const int8_t*>(p)[i]); });
   }
@@ -119,11 +125,11 @@ struct PortableLanes {
   static W HighNibbles(const W& x) {
     return EachByte([&](int i) { return x.byte[i] >> 4; });
   }
-  static W OrBit4(const W& x, const uint8_t* bits) {
-    return EachByte([&](int i) { return x.byte[i] | ((bits[i / 8] >> (i % 8)) & 1) << 4; });
+  static W OrBit(const W& x, const uint8_t* bits, int at) {
+    return EachByte([&](int i) { return x.byte[i] | ((bits[i / 8] >> (i % 8)) & 1) << at; });
   }
-  static W TwoBitsAt4(const W& x, int p) {
-    return EachByte([&](int i) { return ((x.byte[i] >> (2 * p)) & 3) << 4; });
+  static W TwoBits(const W& x, int p, int at) {
+    return EachByte([&](int i) { return ((x.byte[i] >> (2 * p)) & 3) << at; });
   }
   static W Levels(const W& x) {
     return EachByte([&](int i) { return kIQ4Levels[x.byte[i]] + 128; });

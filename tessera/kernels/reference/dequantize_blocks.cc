@@ -60,9 +60,7 @@ void DequantizeBlock(const BlockQ2_K& block, float* x) {
 void DequantizeBlock(const BlockQ3_K& block, float* x) {
   const float d = static_cast<float>(block.d);
   for (int i = 0; i < kSuperBlock; ++i) {
-    const int p = i / 16;
-    const int low = block.scales[p % 8] >> (4 * (p / 8)) & 15, high = block.scales[8 + p % 4] >> (2 * (p / 4)) & 3;
-    const float scale = d * static_cast<float>((low | high << 4) - 32);
+    const float scale = d * static_cast<float>(GetScale(block, i / 16));
     const int q = TwoBits(block.qs, i) | (block.hmask[i % 32] >> (i / 32) & 1) << 2;
     x[i] = scale * static_cast<float>(q - 4);
   }
