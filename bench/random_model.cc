@@ -78,15 +78,19 @@ text::GgufVocabulary VocabularyOf(const Json& whole) {
   return MadeUpVocabulary(config["vocab_size"].get<int64_t>(), special);
 }
 
-void WriteGguf(const Json& whole, const fs::path& out, const RandomModelOptions& options) {
+// The tensors of a GGUF model, those of its vision part apart.
+struct GgufTensors {
+  std::vector<Job> text, vision;
+  std::vector<weights::VisionPiece> pieces;  // what `vision` holds
+};
+
+GgufTensors GgufTensorsOf(const Json& whole, const weights::Recipe& recipe) {
   const Json config = weights::TextConfig(whole);
-  const std::string family = whole.value("model_type", "");
-  const weights::Recipe recipe = weights::RecipeFromName(options.type);
   const bool tied = config.value("tie_word_embeddings", false);
-  std::vector<Job> jobs;
+  GgufTensors tensors;
   if (const Tensor factors = weights::RopeFactors(config))
-    jobs.push_back({{.name = "rope_freqs.weight", .shape = factors.shape()}, DType::kF32, factors});
-  const auto add = [&](const ModelTensor& tensor) {
+    tensors.text.push_back({{.name = "rope_freqs.weight", .shape = factors.shape()}, DType::kF32, factors});
+  const auto add = [&](std::vector<Job>& jobs, const ModelTensor& tensor) {
     const weights::RecipeTensor description = {
         .name = tensor.name,
         .shape = tensor.shape,
@@ -94,27 +98,51 @@ void WriteGguf(const Json& whole, const fs::path& out, const RandomModelOptions&
         .gives_logits = tensor.name == (tied ? "token_embd.weight" : "output.weight")};
     jobs.push_back({tensor, weights::TypeFor(recipe, description)});
   };
-  std::vector<weights::VisionPiece> vision;
   for (ModelTensor& tensor : TensorsOf(whole)) {
     if (tensor.name.starts_with("model.")) tensor.name = weights::NameToGguf(tensor.name);  // Chameleon's
-    if (!IsNamedAsInCheckpoints(tensor)) add(tensor);
+    if (!IsNamedAsInCheckpoints(tensor)) add(tensors.text, tensor);
     if (!IsNamedAsInCheckpoints(tensor)) continue;
     for (const weights::VisionPiece& piece :
-         weights::VisionPieces(family, {.name = tensor.name, .shape = tensor.shape})) {
-      add({piece.name, piece.shape, tensor.mean, tensor.deviation});
-      vision.push_back(piece);
+         weights::VisionPieces(whole.value("model_type", ""), {.name = tensor.name, .shape = tensor.shape})) {
+      add(tensors.vision, {piece.name, piece.shape, tensor.mean, tensor.deviation});
+      tensors.pieces.push_back(piece);
     }
   }
+  return tensors;
+}
+
+void WriteTensors(const std::vector<Job>& jobs, const RandomModelOptions& options, weights::GgufWriter& writer) {
+  for (const Job& job : jobs) writer.Declare(job.tensor.name, job.tensor.shape, job.dtype);
+  MakeAll(jobs, options, [&](const Tensor& values) { writer.Write(values); });
+  writer.Finish();
+}
+
+void WriteGguf(const Json& whole, const fs::path& out, const RandomModelOptions& options) {
+  const Json config = weights::TextConfig(whole);
+  const weights::Recipe recipe = weights::RecipeFromName(options.type);
+  GgufTensors tensors = GgufTensorsOf(whole, recipe);
+  Require(options.mmproj.empty() || !tensors.pieces.empty(),
+          "{}: models of type \"{}\" have no vision part that is a file of its own", options.mmproj.string(),
+          whole.value("model_type", ""));
   weights::GgufWriter writer(out);
   weights::WriteConfig(config, writer);
-  if (!vision.empty()) weights::WriteVisionConfig(whole, Json::object(), vision, writer);
+  if (!tensors.pieces.empty() && options.mmproj.empty()) {
+    weights::WriteVisionConfig(whole, Json::object(), tensors.pieces, writer);
+    tensors.text.insert(tensors.text.end(), tensors.vision.begin(), tensors.vision.end());
+  }
   writer.Set("general.name", out.stem().string());
   writer.Set("general.file_type", recipe.file_type);
   writer.Set("general.quantization_version", uint32_t{2});
   text::WriteGgufVocabulary(VocabularyOf(whole), config["vocab_size"].get<int64_t>(), writer);
-  for (const Job& job : jobs) writer.Declare(job.tensor.name, job.tensor.shape, job.dtype);
-  MakeAll(jobs, options, [&](const Tensor& values) { writer.Write(values); });
-  writer.Finish();
+  WriteTensors(tensors.text, options, writer);
+  if (options.mmproj.empty()) return;
+  weights::GgufWriter vision(options.mmproj);
+  vision.Set("general.architecture", std::string("clip"));
+  vision.Set("general.type", std::string("mmproj"));
+  vision.Set("general.file_type", recipe.file_type);
+  vision.Set("general.quantization_version", uint32_t{2});
+  weights::WriteVisionConfig(whole, Json::object(), tensors.pieces, vision);
+  WriteTensors(tensors.vision, options, vision);
 }
 
 void WriteFile(const fs::path& path, std::string_view text) {
@@ -167,6 +195,9 @@ void WriteSafetensors(const Json& config, const fs::path& out, const RandomModel
 
 void WriteRandomModel(const Json& config, const fs::path& out, const RandomModelOptions& options) {
   const Json normal = weights::NormalizeConfig(config, "config");
+  Require(options.mmproj.empty() || out.extension() == ".gguf",
+          "{}: a directory holds its vision part itself; name a model file that ends in .gguf",
+          options.mmproj.string());
   if (out.extension() == ".gguf")
     WriteGguf(normal, out, options);
   else

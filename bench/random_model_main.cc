@@ -2,6 +2,7 @@
 // checkpoints; llama.cpp and its relatives read the GGUF files too.
 //
 //   random_model bench/configs/qwen2-1.5b.json /tmp/qwen2-1.5b-q4_0.gguf --type q4_0
+//   random_model bench/configs/ui-tars-2b.json /tmp/ui-tars.gguf --mmproj /tmp/mmproj-ui-tars.gguf
 //   random_model bench/configs/smollm2-135m.json /tmp/smollm2-bf16 --type bf16            a directory of safetensors
 
 #include <fmt/format.h>
@@ -34,6 +35,7 @@ int main(int argc, char** argv) {
   program.add_option("OUT", out, "A file that ends in .gguf, or a directory for safetensors")->required();
   program.add_option("--type", options.type,
                      fmt::format("Of the weights: {}", fmt::join(tessera::weights::RecipeNames(), ", ")));
+  program.add_option("--mmproj", options.mmproj, "Put the vision part into this GGUF file, as llama.cpp wants it");
   program.add_option("--seed", options.seed, "Another seed, other weights");
   CLI11_PARSE(program, argc, argv);
   return tessera::bench::ReportErrors("random_model", [&] {

@@ -11,6 +11,7 @@
 #include "tessera/infer/picture_cache.h"
 #include "tessera/models/vision.h"
 #include "tessera/weights/gguf.h"
+#include "tessera/weights/gguf_vision.h"
 #include "weights/temporary_folder.h"
 
 namespace tessera::bench {
@@ -114,14 +115,30 @@ TEST(RandomModel, OfMoonlightsShapeStacksItsExperts) {
   EXPECT_TRUE(file.Has("blk.0.ffn_up.weight"));
 }
 
-TEST(RandomModel, OfQwenVlSeesAPictureInItsPrompt) {
-  const TemporaryFolder folder;
+// The shape of SmallConfig with a small tower of Qwen2-VL.
+Json SmallSeeingConfig() {
   Json config = SmallConfig();
-  config.update({{"vision_start_token_id", 995},
+  config.update({{"model_type", "qwen2_vl"},
+                 {"vision_start_token_id", 995},
                  {"vision_end_token_id", 996},
                  {"image_token_id", 997},
                  {"video_token_id", 998},
-                 {"rope_scaling", {{"type", "mrope"}, {"mrope_section", {8, 12, 12}}}}});
+                 {"rope_scaling", {{"type", "mrope"}, {"mrope_section", {8, 12, 12}}}},
+                 {"vision_config",
+                  {{"depth", 2},
+                   {"num_heads", 4},
+                   {"in_chans", 3},
+                   {"patch_size", 14},
+                   {"spatial_merge_size", 2},
+                   {"temporal_patch_size", 2},
+                   {"embed_dim", 64},
+                   {"mlp_ratio", 4}}}});
+  return config;
+}
+
+TEST(RandomModel, OfQwenVlSeesAPictureInItsPrompt) {
+  const TemporaryFolder folder;
+  Json config = SmallSeeingConfig();
   const Json common = {{"depth", 2},       {"num_heads", 4},          {"in_chans", 3},
                        {"patch_size", 14}, {"spatial_merge_size", 2}, {"temporal_patch_size", 2}};
   for (const char* type : {"qwen2_vl", "qwen2_5_vl"}) {
@@ -144,6 +161,31 @@ TEST(RandomModel, OfQwenVlSeesAPictureInItsPrompt) {
       for (const float value : prompt.vision.features[0].features.data<float>()) ASSERT_TRUE(std::isfinite(value));
     }
   }
+}
+
+TEST(RandomModel, PutsTheVisionPartIntoAFileOfItsOwn) {
+  const TemporaryFolder folder;
+  WriteRandomModel(SmallSeeingConfig(), folder / "model.gguf", {.mmproj = folder / "mmproj.gguf"});
+  const auto text = weights::GgufFile::Open(folder / "model.gguf");
+  const auto vision = weights::GgufFile::Open(folder / "mmproj.gguf");
+  EXPECT_FALSE(weights::HasVision(text));
+  EXPECT_TRUE(weights::HasVision(vision));
+  EXPECT_FALSE(vision.Has("token_embd.weight"));
+  const infer::LoadedModel loaded = infer::Load((folder / "model.gguf").string(), {}, {}, folder / "mmproj.gguf");
+  infer::PictureCache cache;
+  const auto features = cache.Encode(*loaded.model->vision(), Tensor::Full({60, 90, 3}, 77, DType::kU8));
+  const auto prompt = infer::ShowPictures(
+      *loaded.model, loaded.tokenizer->Encode("<|vision_start|><|image_pad|><|vision_end|>What?"), {features});
+  EXPECT_EQ(std::ranges::count(prompt.tokens, 997), 2 * 3);
+}
+
+TEST(RandomModel, WithoutAVisionPartHasNoSecondFile) {
+  const TemporaryFolder folder;
+  EXPECT_THROW(WriteRandomModel(SmallConfig(), folder / "model.gguf", {.mmproj = folder / "mmproj.gguf"}), Error);
+  EXPECT_THROW(WriteRandomModel(SmallSeeingConfig(), folder / "model", {.type = "bf16", .mmproj = folder / "m.gguf"}),
+               Error);
+  EXPECT_FALSE(std::filesystem::exists(folder / "model.gguf"));
+  EXPECT_FALSE(std::filesystem::exists(folder / "model"));
 }
 
 TEST(RandomModel, OfKimiVlIsOneFileThatSees) {
