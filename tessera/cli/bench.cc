@@ -3,6 +3,8 @@
 
 #include <CLI/CLI.hpp>
 #include <chrono>
+#include <numeric>
+#include <optional>
 
 #include "tessera/cli/bench_report.h"
 #include "tessera/cli/cache_type.h"
@@ -34,8 +36,7 @@ double SecondsSince(std::chrono::steady_clock::time_point start) {
 }
 
 // The arithmetic that the live instruction set gives weights of that kind, and its peak.
-void MeasureMachine(kernels::PeakKind kind, BenchReport& report) {
-  report.bytes_per_second = kernels::MeasureReadBandwidth();
+void MeasurePeak(kernels::PeakKind kind, BenchReport& report) {
   report.kind = kind;
   report.operations_per_second = kernels::MeasurePeak(kind);
   if (report.operations_per_second > 0) return;
@@ -60,11 +61,22 @@ BenchReport Measure(const Options& o, const Globals& globals) {
   report.chosen = cost.chosen;
   {
     ProgressBar bar(globals, ProgressBar::Unit::kItems);
-    report.results = infer::RunBenchmark(*loaded.model, options, cost,
-                                         [&](int64_t done, int64_t total) { bar.Update("measuring", done, total); });
+    std::optional<kernels::ReadProbe> probe;
+    std::vector<double> bandwidths;
+    infer::BenchmarkWatch watch;
+    watch.progress = [&](int64_t done, int64_t total) { bar.Update("measuring", done, total); };
+    watch.bandwidth = [&] {
+      if (!probe) {
+        report.peak_mebibytes = PeakMebibytes();  // before the probe, which takes a buffer
+        probe.emplace();
+      }
+      return bandwidths.emplace_back(probe->Measure());
+    };
+    report.results = infer::RunBenchmark(*loaded.model, options, cost, watch);
+    report.bytes_per_second =
+        std::accumulate(bandwidths.begin(), bandwidths.end(), 0.0) / static_cast<double>(bandwidths.size());
   }
-  report.peak_mebibytes = PeakMebibytes();  // before the probes, which take a buffer
-  MeasureMachine(cost.kind, report);
+  MeasurePeak(cost.kind, report);
   return report;
 }
 

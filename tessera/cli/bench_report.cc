@@ -45,11 +45,18 @@ std::string Quoted(std::string_view text) {
 }  // namespace
 
 LimitShare ShareOfLimit(const infer::BenchmarkResult& result, const BenchReport& report) {
-  const double reading = report.bytes_per_second > 0 ? result.bytes_per_token / report.bytes_per_second : 0;
   const double computing =
       report.operations_per_second > 0 ? result.operations_per_token / report.operations_per_second : 0;
-  if (reading <= 0 && computing <= 0) return {};
-  return {std::max(reading, computing) * result.mean(), reading >= computing ? "bandwidth" : Name(report.kind)};
+  double shares = 0, readings = 0;
+  for (size_t i = 0; i < result.tokens_per_second.size(); ++i) {
+    const double bandwidth = i < result.bytes_per_second.size() ? result.bytes_per_second[i] : report.bytes_per_second;
+    const double reading = bandwidth > 0 ? result.bytes_per_token / bandwidth : 0;
+    shares += std::max(reading, computing) * result.tokens_per_second[i];
+    readings += reading;
+  }
+  if (shares <= 0) return {};
+  const double runs = static_cast<double>(result.tokens_per_second.size());
+  return {shares / runs, readings / runs >= computing ? "bandwidth" : Name(report.kind)};
 }
 
 std::string BenchText(const BenchReport& report) {
@@ -97,6 +104,7 @@ std::string BenchJson(const BenchReport& report) {
                      {"tokens_per_second", r.mean()},
                      {"deviation", r.deviation()},
                      {"samples", r.tokens_per_second},
+                     {"bandwidths", r.bytes_per_second},
                      {"bytes_per_token", r.bytes_per_token},
                      {"operations_per_token", r.operations_per_token},
                      {"experts_read", r.experts_read},

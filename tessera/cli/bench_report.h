@@ -16,14 +16,15 @@ struct BenchReport {
   double load_seconds = 0;
   double first_token_seconds = 0;    // from the start of loading to the first token of a short prompt's answer
   double peak_mebibytes = 0;         // of resident memory, mapped weights included
-  double bytes_per_second = 0;       // that the machine reads at best
+  double bytes_per_second = 0;       // that the machine read, on average over the runs
   double operations_per_second = 0;  // that it computes at best, in the arithmetic named by `kind`
   kernels::PeakKind kind = kernels::PeakKind::kF32;
   int64_t experts = 0, chosen = 0;  // of a mixture of experts: in a layer, and at work for a token
 };
 
 // How near a result is to the machine's limit: the time that its bytes or its operations need at least, whichever is
-// longer, as a part of the time taken.
+// longer, as a part of the time taken. Where the memory was asked around each run, each is held against that, and their
+// mean is given.
 struct LimitShare {
   double share = 0;        // 0 … 1
   std::string_view limit;  // "bandwidth", "f32", "bf16" or "int8"

@@ -131,31 +131,37 @@ double BenchmarkResult::deviation() const {
 }
 
 std::vector<BenchmarkResult> RunBenchmark(const models::LanguageModel& model, const BenchmarkOptions& options,
-                                          const ModelCost& cost,
-                                          const std::function<void(int64_t, int64_t)>& progress) {
+                                          const ModelCost& cost, const BenchmarkWatch& watch) {
   CheckOptions(options);
   Bench bench(model, options, cost);
   std::vector<BenchmarkResult> results;
-  const int64_t tests = (options.prompt_tokens > 0 ? 1 : 0) + (options.answer_tokens > 0 ? 1 : 0);
-  int64_t done = 0;
-  const auto repeat = [&](BenchmarkResult& result, auto&& rate) {
-    for (int64_t i = -1; i < options.repetitions; ++i) {
-      const double tokens_per_second = rate();
-      if (i >= 0) result.tokens_per_second.push_back(tokens_per_second);
-      progress(++done, tests * (options.repetitions + 1));
-    }
-  };
+  std::vector<double (Bench::*)()> runs;  // one of each result
   if (options.prompt_tokens > 0) {
-    BenchmarkResult& result = results.emplace_back(BenchmarkResult{
-        .name = NameOf("pp", options.prompt_tokens, options), .tokens = options.sequences * options.prompt_tokens});
-    bench.SetPromptCost(result);
-    repeat(result, [&] { return bench.PromptRate(); });
+    bench.SetPromptCost(results.emplace_back(BenchmarkResult{.name = NameOf("pp", options.prompt_tokens, options),
+                                                             .tokens = options.sequences * options.prompt_tokens}));
+    runs.push_back(&Bench::PromptRate);
   }
   if (options.answer_tokens > 0) {
-    BenchmarkResult& result = results.emplace_back(BenchmarkResult{
-        .name = NameOf("tg", options.answer_tokens, options), .tokens = options.sequences * options.answer_tokens});
-    bench.SetAnswerCost(result);
-    repeat(result, [&] { return bench.AnswerRate(); });
+    bench.SetAnswerCost(results.emplace_back(BenchmarkResult{.name = NameOf("tg", options.answer_tokens, options),
+                                                             .tokens = options.sequences * options.answer_tokens}));
+    runs.push_back(&Bench::AnswerRate);
+  }
+  int64_t done = 0;
+  const auto run = [&](size_t test) {
+    const double rate = (bench.*runs[test])();
+    if (watch.progress) watch.progress(++done, std::ssize(runs) * (options.repetitions + 1));
+    return rate;
+  };
+  for (size_t test = 0; test < runs.size(); ++test) run(test);
+  double before = watch.bandwidth ? watch.bandwidth() : 0;
+  for (size_t test = 0; test < runs.size(); ++test) {
+    for (int64_t i = 0; i < options.repetitions; ++i) {
+      results[test].tokens_per_second.push_back(run(test));
+      if (!watch.bandwidth) continue;
+      const double after = watch.bandwidth();
+      results[test].bytes_per_second.push_back((before + after) / 2);
+      before = after;
+    }
   }
   return results;
 }

@@ -1,7 +1,9 @@
 #pragma once
 // What this machine can do at best, measured: the yardstick for every kernel.
 
+#include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string_view>
 
 namespace tessera::kernels {
@@ -15,8 +17,19 @@ std::string_view Name(PeakKind kind);
 // Takes about a third of a second.
 double MeasurePeak(PeakKind kind);
 
-// Bytes a second that all threads together read from memory, in order, from a buffer that no cache holds (256 MiB).
-// Takes about a third of a second.
+// Bytes a second that all threads together read from memory, in order, from a buffer that no cache holds (256 MiB of
+// huge pages, where the system gives them). Each measure is the best of eight passes and takes about 40 ms. Machines
+// that are shared give their memory's speed to whoever asks: what is compared with it should run just before and after.
+class ReadProbe {
+ public:
+  ReadProbe();
+  double Measure() const;
+
+ private:
+  std::shared_ptr<std::byte> memory_;
+};
+
+// The best of five such measures.
 double MeasureReadBandwidth();
 
 }  // namespace tessera::kernels

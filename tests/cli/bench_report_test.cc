@@ -39,6 +39,13 @@ TEST(BenchReport, NamesTheLimitThatBindsAndTheShareOfIt) {
   EXPECT_DOUBLE_EQ(ShareOfLimit(report.results[1], report).share, 0.8);
 }
 
+TEST(BenchReport, HoldsEachRunAgainstTheMemoryAroundIt) {
+  BenchReport report = Report();
+  report.results[1].tokens_per_second = {8, 4};
+  report.results[1].bytes_per_second = {1e9, 0.5e9};
+  EXPECT_DOUBLE_EQ(ShareOfLimit(report.results[1], report).share, 0.8);
+}
+
 TEST(BenchReport, AsJsonHoldsEverySample) {
   const Json json = ParseJson(BenchJson(Report()), "report");
   EXPECT_EQ(json["tests"][0]["samples"], (Json{99.0, 101.0}));
