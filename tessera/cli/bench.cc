@@ -52,10 +52,12 @@ BenchReport Measure(const Options& o, const Globals& globals) {
                      .cache_type = std::string(Name(*options.cache_dtype)),
                      .threads = ThreadCount()};
   const auto start = std::chrono::steady_clock::now();
-  const infer::LoadedModel loaded = infer::Load(o.model);
+  const infer::LoadedModel loaded = infer::Load(o.model, {.pack = true, .pack_later = true});
   report.load_seconds = SecondsSince(start);
   infer::FirstTokenSeconds(*loaded.model, kShortPrompt, options);
   report.first_token_seconds = SecondsSince(start);
+  infer::Pack(*loaded.model, *loaded.checkpoint);
+  report.pack_seconds = SecondsSince(start) - report.first_token_seconds;
   const infer::ModelCost cost = infer::CostOf(*loaded.model, *options.cache_dtype);
   report.experts = cost.experts;
   report.chosen = cost.chosen;

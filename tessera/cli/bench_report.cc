@@ -30,10 +30,11 @@ std::string Experts(const BenchReport& r) {
 
 std::string Below(const BenchReport& r) {
   return Experts(r) + fmt::format(
-                          "load {:.2f} s, first token after {:.2f} s, peak memory {:.0f} MiB\n"
+                          "load {:.2f} s, first token after {:.2f} s, packing {:.2f} s, peak memory {:.0f} MiB\n"
                           "this machine: reads {:.1f} GB/s, computes {:.0f} Gop/s in {}; {}, {} threads, cache {}\n",
-                          r.load_seconds, r.first_token_seconds, r.peak_mebibytes, r.bytes_per_second * 1e-9,
-                          r.operations_per_second * 1e-9, kernels::Name(r.kind), r.isa, r.threads, r.cache_type);
+                          r.load_seconds, r.first_token_seconds, r.pack_seconds, r.peak_mebibytes,
+                          r.bytes_per_second * 1e-9, r.operations_per_second * 1e-9, kernels::Name(r.kind), r.isa,
+                          r.threads, r.cache_type);
 }
 
 std::string Quoted(std::string_view text) {
@@ -83,14 +84,14 @@ std::string BenchMarkdown(const BenchReport& report) {
 std::string BenchCsv(const BenchReport& report) {
   std::string text =
       "model,test,tokens,tokens_per_second,deviation,share_of_limit,limit,load_seconds,first_token_seconds,"
-      "peak_mebibytes,bytes_per_second,operations_per_second,arithmetic,isa,threads,cache_type\n";
+      "pack_seconds,peak_mebibytes,bytes_per_second,operations_per_second,arithmetic,isa,threads,cache_type\n";
   for (const infer::BenchmarkResult& r : report.results) {
     const LimitShare share = ShareOfLimit(r, report);
-    text += fmt::format("{},{},{},{:.3f},{:.3f},{:.4f},{},{:.3f},{:.3f},{:.1f},{:.4g},{:.4g},{},{},{},{}\n",
+    text += fmt::format("{},{},{},{:.3f},{:.3f},{:.4f},{},{:.3f},{:.3f},{:.3f},{:.1f},{:.4g},{:.4g},{},{},{},{}\n",
                         Quoted(report.model), r.name, r.tokens, r.mean(), r.deviation(), share.share, share.limit,
-                        report.load_seconds, report.first_token_seconds, report.peak_mebibytes, report.bytes_per_second,
-                        report.operations_per_second, kernels::Name(report.kind), report.isa, report.threads,
-                        report.cache_type);
+                        report.load_seconds, report.first_token_seconds, report.pack_seconds, report.peak_mebibytes,
+                        report.bytes_per_second, report.operations_per_second, kernels::Name(report.kind), report.isa,
+                        report.threads, report.cache_type);
   }
   return text;
 }
@@ -117,6 +118,7 @@ std::string BenchJson(const BenchReport& report) {
                      {"cache_type", report.cache_type},
                      {"load_seconds", report.load_seconds},
                      {"first_token_seconds", report.first_token_seconds},
+                     {"pack_seconds", report.pack_seconds},
                      {"tests", tests},
                      {"peak_mebibytes", report.peak_mebibytes},
                      {"machine",

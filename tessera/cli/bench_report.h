@@ -15,6 +15,7 @@ struct BenchReport {
   std::vector<infer::BenchmarkResult> results;
   double load_seconds = 0;
   double first_token_seconds = 0;    // from the start of loading to the first token of a short prompt's answer
+  double pack_seconds = 0;           // of what is put off until the first token is there
   double peak_mebibytes = 0;         // of resident memory, mapped weights included
   double bytes_per_second = 0;       // that the machine read, on average over the runs
   double operations_per_second = 0;  // that it computes at best, in the arithmetic named by `kind`

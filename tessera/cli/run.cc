@@ -39,13 +39,16 @@ RunSession Open(const RunOptions& options, const Globals& globals) {
   {
     ProgressBar bar(globals, ProgressBar::Unit::kItems);
     session.loaded = infer::Load(
-        options.model, {.pack = true}, [&](int64_t done, int64_t total) { bar.Update("loading", done, total); },
-        options.vision_file);
+        options.model, {.pack = true, .pack_later = true},
+        [&](int64_t done, int64_t total) { bar.Update("loading", done, total); }, options.vision_file);
   }
   const models::LanguageModel& model = *session.loaded.model;
   const bool draws = model.picture_tokens() != nullptr;
   Require(options.out.empty() || draws, "--out: models of type \"{}\" draw no pictures", model.summary().family);
   infer::EngineOptions engine{.context = options.context, .cache_dtype = CacheDType(options.cache_type)};
+  engine.before_second_pass = [model = session.loaded.model.get(), checkpoint = session.loaded.checkpoint.get()] {
+    infer::Pack(*model, *checkpoint);
+  };
   // Guidance reads three contexts.
   if (draws) engine.cache_tokens = 3 * (options.context > 0 ? options.context : model.summary().max_context);
   session.engine = std::make_unique<infer::Engine>(model, engine);

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
@@ -36,6 +37,25 @@ Slot* SlotOf(uintptr_t address) {
     if (begin != 0 && begin <= address && address < slot.end.load(std::memory_order_relaxed)) return &slot;
   }
   return nullptr;
+}
+
+// The mapping that all of these bytes lie in, or null.
+Slot* SlotOf(std::span<const std::byte> bytes) {
+  const auto first = reinterpret_cast<uintptr_t>(bytes.data());
+  Slot* slot = SlotOf(first);
+  return slot != nullptr && first + bytes.size() <= slot->end.load(std::memory_order_relaxed) ? slot : nullptr;
+}
+
+// Reads up to `bytes` bytes at `offset`; fewer only at the end of the file or where it cannot be read.
+size_t ReadAt(int descriptor, std::byte* out, size_t bytes, size_t offset) {
+  size_t filled = 0;
+  while (filled < bytes) {
+    const ssize_t n = pread(descriptor, out + filled, bytes - filled, static_cast<off_t>(offset + filled));
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) break;
+    filled += static_cast<size_t>(n);
+  }
+  return filled;
 }
 
 void OnBusError(int signal, siginfo_t* info, void* context) {
@@ -149,11 +169,30 @@ void MappedFile::RequireIntact() const {
           path_);
 }
 
+const std::byte* ReadMapped(std::span<const std::byte> bytes, std::byte* buffer) {
+  Slot* slot;
+  int descriptor;
+  size_t offset;
+  {
+    const std::lock_guard lock(slots_mutex);
+    slot = SlotOf(bytes);
+    if (slot == nullptr || slot->file == nullptr) return bytes.data();
+    descriptor = slot->file->descriptor_;
+    offset = static_cast<size_t>(bytes.data() - slot->file->data_);
+  }
+  const size_t filled = ReadAt(descriptor, buffer, bytes.size(), offset);
+  if (filled < bytes.size()) {
+    std::fill(buffer + filled, buffer + bytes.size(), std::byte{0});
+    slot->broken.store(true, std::memory_order_release);
+    any_broken.store(true, std::memory_order_release);
+  }
+  return buffer;
+}
+
 void ReleaseMappedPages(std::span<const std::byte> bytes) {
   const std::lock_guard lock(slots_mutex);  // so that the mapping stays while its pages go
+  if (SlotOf(bytes) == nullptr) return;
   const auto first = reinterpret_cast<uintptr_t>(bytes.data());
-  const Slot* slot = SlotOf(first);
-  if (slot == nullptr || first + bytes.size() > slot->end.load(std::memory_order_relaxed)) return;
   // Whole pages only: what lies beside them may still be needed.
   const uintptr_t page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
   const uintptr_t begin = (first + page - 1) / page * page, end = (first + bytes.size()) / page * page;

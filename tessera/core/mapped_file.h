@@ -9,6 +9,7 @@
 // RequireIntact() before trusting what was read: after parsing a header, and after a pass over the weights.
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <span>
@@ -41,6 +42,8 @@ class MappedFile {
   void RequireIntact() const;
 
  private:
+  friend const std::byte* ReadMapped(std::span<const std::byte> bytes, std::byte* buffer);
+
   MappedFile() = default;
   std::string path_;
   int descriptor_ = -1;
@@ -53,6 +56,12 @@ class MappedFile {
 // Throws Error if any mapping that is alive is broken. Costs a load of one number while none is, so a model may call it
 // after every pass over its weights.
 void RequireMappingsIntact();
+
+// For bytes that are read once: where they lie in a mapping of ours, reads them from its file into `buffer`, which has
+// room for them, and returns that; a page fault for each 4 KB of a mapping costs more, and holds its pages. Bytes of
+// anything else are returned as they are. What cannot be read is zeros, and the mapping becomes broken. Whoever calls
+// this keeps the mapping alive.
+const std::byte* ReadMapped(std::span<const std::byte> bytes, std::byte* buffer);
 
 // Says that these bytes will not be read again soon: the memory of those that lie in a mapping of ours goes back to the
 // system (and comes back from the file when they are touched after all). Bytes of anything else are left alone.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "tessera/core/error.h"
 #include "tessera/models/place_vision.h"
@@ -446,6 +447,9 @@ void Engine::Accept(const Work& work, std::span<const float> logits, std::vector
 }
 
 std::vector<TokenEvent> Engine::Step() {
+  if (stats_.passes == 1 && !idle()) {
+    if (const auto call = std::exchange(options_.before_second_pass, nullptr)) call();
+  }
   const auto start = std::chrono::steady_clock::now();
   Admit();
   std::vector<TokenEvent> events;

@@ -81,6 +81,7 @@ struct EngineOptions {
   int64_t chunk_tokens = 512;        // rows of one pass at most
   int64_t max_sequences = 64;        // answering at once; others wait
   LogitsObserver observe_logits;
+  std::function<void()> before_second_pass;  // called once: time for what the first token need not wait for
 };
 
 class Engine {

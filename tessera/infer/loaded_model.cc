@@ -1,10 +1,20 @@
 #include "tessera/infer/loaded_model.h"
 
 #include "tessera/core/error.h"
+#include "tessera/core/mapped_file.h"
 #include "tessera/text/model_chat_template.h"
+#include "tessera/weights/gguf.h"
 #include "tessera/weights/locate.h"
 
 namespace tessera::infer {
+namespace {
+
+// The header's pages have been read; what is needed again comes back.
+void ReleaseFile(const weights::Checkpoint& checkpoint) {
+  if (const weights::GgufFile* gguf = checkpoint.gguf()) ReleaseMappedPages(gguf->file().bytes());
+}
+
+}  // namespace
 
 LoadedModel Load(const std::string& name, models::LoadOptions options, const LoadProgress& progress,
                  const std::filesystem::path& vision_file) {
@@ -18,12 +28,22 @@ LoadedModel Load(const std::string& name, models::LoadOptions options, const Loa
   }
   loaded.model = models::LoadModel(*loaded.checkpoint, options);
   loaded.checkpoint->RequireIntact();
-  loaded.tokenizer = text::Tokenizer::Load(loaded.checkpoint->path());
-  const auto templates = text::ModelChatTemplates::Load(loaded.checkpoint->path());
+  const weights::GgufFile* gguf = loaded.checkpoint->gguf();
+  const std::filesystem::path& file = loaded.checkpoint->path();
+  loaded.tokenizer = gguf != nullptr ? text::Tokenizer::Load(*gguf) : text::Tokenizer::Load(file);
+  const auto templates =
+      gguf != nullptr ? text::ModelChatTemplates::FromGguf(*gguf) : text::ModelChatTemplates::Load(file);
   if (!templates.empty()) WithContext(path.string(), [&] { loaded.chat_template.emplace(templates.Source()); });
   loaded.template_tokens = templates.special_tokens();
   loaded.generation_config = loaded.checkpoint->generation_config();
+  ReleaseFile(*loaded.checkpoint);
   return loaded;
+}
+
+void Pack(models::LanguageModel& model, const weights::Checkpoint& checkpoint) {
+  model.parameters().Pack();
+  checkpoint.RequireIntact();
+  ReleaseFile(checkpoint);
 }
 
 std::vector<int32_t> ChatPrompt(const LoadedModel& loaded, const Json& messages) {

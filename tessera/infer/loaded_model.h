@@ -28,11 +28,15 @@ struct LoadedModel {
 // Told how many of how many tensors are loaded.
 using LoadProgress = std::function<void(int64_t done, int64_t total)>;
 
-// Finds, maps and builds the model that `name` stands for (weights/locate.h). Weights are packed for the live
-// instruction set. `vision_file` as in weights::Checkpoint::Open. Throws Error that says what is missing and where it
-// was looked for.
+// Finds, maps and builds the model that `name` stands for (weights/locate.h). Weights are packed at once, or, so that
+// the first token need not wait for it, by Pack(). `vision_file` as in weights::Checkpoint::Open. Throws Error that
+// says what is missing and where it was looked for.
 LoadedModel Load(const std::string& name, models::LoadOptions options = {.pack = true},
                  const LoadProgress& progress = {}, const std::filesystem::path& vision_file = {});
+
+// Does for the passes after the first what options with `pack_later` put off. Nothing else may use the model meanwhile.
+// Throws Error if the file was cut short since it was opened.
+void Pack(models::LanguageModel& model, const weights::Checkpoint& checkpoint);
 
 // A conversation as the model's prompt: the chat template over {"messages": …}, ending where the answer begins, then
 // tokens. Throws Error if there is no template, or with the template's own message.

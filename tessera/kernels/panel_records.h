@@ -1,8 +1,9 @@
 #pragma once
 // Records between GGUF's blocks, row by row, and a panel, sixteen rows side by side (kernels/panel_layout.h).
 //
-// Packing happens to every weight at every start, so it moves whole words: the four codes that a row gives to a group
-// are one word of the panel. Unpacking serves single rows and goes through plain codes.
+// Packing happens to every weight at every start, so it moves whole words, in vectors where there are any: the four
+// codes that a row gives to a group are one word of the panel (kernels/cpu/pack_records.cc; plainly in
+// kernels/reference/). Unpacking serves single rows and goes through plain codes.
 
 #include <array>
 #include <cstddef>
@@ -19,6 +20,10 @@ using PanelSource = std::array<const std::byte*, kPanelRows>;
 // Records begin … end - 1 of a panel, headers included: format.panel_bytes(end - begin) bytes. Of a format with headers
 // both ends are whole super-blocks.
 void PackRecords(DType dtype, const PanelSource& rows, int64_t begin, int64_t end, uint8_t* out);
+
+// Float panels: unit k of row r at out + (16 k + r) unit_bytes, for k < count. All sixteen rows are there; a unit has 2
+// or 4 bytes.
+void InterleaveRows(const PanelSource& rows, int64_t unit_bytes, int64_t count, std::byte* out);
 
 // 32 values of one row.
 struct RowRecord {

@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "tessera/core/mapped_file.h"
 #include "tessera/ops/differentiable.h"
 #include "tessera/weights/quantize_blocks.h"
 
@@ -13,6 +14,16 @@ namespace {
 Tensor Convert(const Tensor& value, DType dtype) {
   if (value.dtype() == dtype) return value;
   return (IsQuantized(value.dtype()) ? weights::Dequantize(value) : value).To(dtype);
+}
+
+// The value in memory of its own: for a norm's few numbers a mapping would keep pages of the file.
+Tensor OutOfMapping(const Tensor& value) {
+  if (!value.contiguous()) return value;
+  Tensor copy = Tensor::Empty(value.shape(), value.dtype());
+  std::byte* out = copy.mutable_raw();
+  const auto bytes = static_cast<size_t>(value.bytes());
+  const std::byte* read = ReadMapped({value.raw(), bytes}, out);
+  return read == out ? copy : value;
 }
 
 void RequireComputable(DType dtype, std::string_view what) {
@@ -56,7 +67,7 @@ Parameters::Entry& Parameters::Load(const std::string& name, const Shape& shape)
 
 Parameter Parameters::Vector(const std::string& name, const Shape& shape) {
   Entry& entry = Load(name, shape);
-  entry.value = Convert(entry.value, options_.activations);
+  entry.value = Convert(OutOfMapping(entry.value), options_.activations);
   return Parameter(&entry.value);
 }
 
@@ -69,11 +80,22 @@ Parameter Parameters::Table(const std::string& name, const Shape& shape) {
 Parameter Parameters::Matrix(const std::string& name, const Shape& shape) {
   const Parameter parameter = Table(name, shape);
   Entry& entry = *by_name_.at(name);
-  if (options_.pack && !entry.packed) {
-    entry.value = ops::PackWeight(entry.value, &packed_);
-    entry.packed = true;
-  }
+  if (options_.pack && options_.pack_later)
+    entry.to_pack = true;
+  else if (options_.pack)
+    PackEntry(entry);
   return parameter;
+}
+
+void Parameters::PackEntry(Entry& entry) {
+  if (!entry.packed) entry.value = ops::PackWeight(entry.value, &packed_);
+  entry.packed = true;
+  entry.to_pack = false;
+}
+
+void Parameters::Pack() {
+  for (Entry& entry : entries_)
+    if (entry.to_pack) PackEntry(entry);
 }
 
 Parameter Parameters::Buffer(const std::string& name, const Shape& shape) {
@@ -96,14 +118,14 @@ void Parameters::Set(const std::string& name, const Tensor& value) {
   Require(value.shape() == entry.shape, "model: weight \"{}\" has shape {}, it cannot become {}", name, entry.shape,
           value.shape());
   entry.value = value;
-  entry.packed = false;
+  entry.packed = entry.to_pack = false;
 }
 
 std::vector<Tensor> Parameters::MakeVariables() {
   std::vector<Tensor> variables;
   for (const std::string& name : names_) {
     Entry& entry = Loaded(name);
-    Require(!entry.packed && Info(entry.value.dtype()).is_float,
+    Require(!entry.packed && !entry.to_pack && Info(entry.value.dtype()).is_float,
             "model: weight \"{}\" ({}) has no gradient as it is stored; load the model with f32 weights, not packed",
             name, tessera::Name(entry.value.dtype()));
     entry.value = ops::Variable(entry.value);

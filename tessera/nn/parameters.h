@@ -27,6 +27,7 @@ struct LoadOptions {
   std::optional<DType> weights;     // matrices become f32 or bf16; nothing: they stay as stored, block formats included
   DType activations = DType::kF32;  // what layers pass on: f32 or bf16. Vectors (norms, biases) take this dtype
   bool pack = false;                // reorder matrices for the fastest product: inference only, no gradients
+  bool pack_later = false;          // with `pack`: not while loading, but when Parameters::Pack() is called
   ops::LinearPrecision precision = ops::LinearPrecision::kFast;  // of products with block formats
   std::function<void()> on_weight;  // called after each weight is loaded, to show how far loading has come
 };
@@ -58,10 +59,14 @@ class Parameters {
   // The weight of that name, loaded at the first call. Throws Error that names the tensor, the shape it has and the
   // shape the config asks for.
   Parameter Vector(const std::string& name, const Shape& shape);  // norms and biases
-  Parameter Matrix(const std::string& name, const Shape& shape);  // for Linear: packed if the options say so
+  Parameter Matrix(const std::string& name, const Shape& shape);  // for Linear: packed if the options say so, or later
   Parameter Table(const std::string& name, const Shape& shape);   // for Embedding: rows in the stored order
   // Numbers that belong to the model but are not trained by gradients: f32 whatever the options say, not in names().
   Parameter Buffer(const std::string& name, const Shape& shape);
+
+  // Packs the matrices that LoadOptions::pack_later put off; the next passes give the same bits, sooner. Nothing else
+  // may use the weights meanwhile.
+  void Pack();
 
   const std::vector<std::string>& names() const { return names_; }  // in the order that the model loaded them
   const Tensor& Get(const std::string& name) const;
@@ -75,6 +80,7 @@ class Parameters {
     Tensor value;
     Shape shape;
     bool packed = false;
+    bool to_pack = false;  // at Pack()
   };
   Find find_;
   LoadOptions options_;
@@ -83,6 +89,7 @@ class Parameters {
   std::unordered_map<std::string, Entry*> by_name_;
   std::vector<std::string> names_;
 
+  void PackEntry(Entry& entry);
   Entry& Load(const std::string& name, const Shape& shape);
   Entry& Loaded(const std::string& name) const;
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "tessera/core/error.h"
+#include "tessera/core/thread_pool.h"
 #include "tessera/text/unicode.h"
 
 namespace tessera::text {
@@ -66,26 +67,29 @@ void Bpe::Finish(std::span<const BpePiece> pieces) {
   breaks_before_lower_block_ = known && !options_.whole_words && NoneCrossesLowerBlock(pieces);
 }
 
-std::unique_ptr<Bpe> Bpe::FromMerges(std::span<const BpePiece> pieces,
-                                     std::span<const std::pair<std::string, std::string>> merges,
+std::unique_ptr<Bpe> Bpe::FromMerges(std::span<const BpePiece> pieces, std::span<const BpeMerge> merges,
                                      const Vocabulary& vocabulary, const BpeOptions& options) {
   std::unique_ptr<Bpe> bpe(new Bpe(pieces, vocabulary, options));
-  std::vector<MergeTable::Merge> table;
-  table.reserve(merges.size());
-  std::string joined;
-  for (size_t rank = 0; rank < merges.size(); ++rank) {
-    const std::string& left = merges[rank].first;
-    const std::string& right = merges[rank].second;
-    joined.assign(left).append(right);
-    const auto find = [&](const std::string& piece) {
-      const auto id = vocabulary.Find(piece);
-      Require(id.has_value(), "merges: number {} joins \"{}\" and \"{}\", but \"{}\" is not in the vocabulary", rank,
-              left.substr(0, 60), right.substr(0, 60), piece.substr(0, 60));
-      return *id;
-    };
-    const int32_t left_id = find(left), right_id = find(right);
-    table.push_back({left_id, right_id, static_cast<uint32_t>(rank), find(joined)});
-  }
+  std::vector<MergeTable::Merge> table(merges.size());
+  constexpr int64_t kGrain = 4096;
+  ParallelForRange(std::ssize(merges), kGrain, [&](int64_t begin, int64_t end) {
+    std::string joined;
+    int32_t last = -1;  // most vocabularies list the pieces in the order of their merges
+    for (int64_t rank = begin; rank < end; ++rank) {
+      const auto& [left, right] = merges[static_cast<size_t>(rank)];
+      const auto find = [&](std::string_view piece) {
+        const auto id = vocabulary.Find(piece);
+        Require(id.has_value(), "merges: number {} joins \"{}\" and \"{}\", but \"{}\" is not in the vocabulary", rank,
+                merges[static_cast<size_t>(rank)].left.substr(0, 60),
+                merges[static_cast<size_t>(rank)].right.substr(0, 60), piece.substr(0, 60));
+        return *id;
+      };
+      joined.assign(left).append(right);
+      const int32_t left_id = find(left), right_id = find(right);
+      last = vocabulary.Has(last + 1) && vocabulary.piece(last + 1) == joined ? last + 1 : find(joined);
+      table[static_cast<size_t>(rank)] = {left_id, right_id, static_cast<uint32_t>(rank), last};
+    }
+  });
   bpe->table_ = MergeTable(table);
   bpe->Finish(pieces);
   return bpe;

@@ -38,12 +38,16 @@ struct BpePiece {
   bool atom = false;  // taken wherever it stands, longest first, and merged with nothing
 };
 
+// Two neighbours that merge, in the spelling of the vocabulary.
+struct BpeMerge {
+  std::string_view left, right;
+};
+
 class Bpe : public SubwordModel {
  public:
-  // With a list of merges, (left, right) in the spelling of `vocabulary` and in order of rank; both and their union
-  // must be in it. Throws Error naming the merge otherwise.
-  static std::unique_ptr<Bpe> FromMerges(std::span<const BpePiece> pieces,
-                                         std::span<const std::pair<std::string, std::string>> merges,
+  // With a list of merges in order of rank; both sides and their union must be in `vocabulary`. Throws Error naming the
+  // merge otherwise. Of `pieces` only units, atoms and, with whole_words, whole words are needed.
+  static std::unique_ptr<Bpe> FromMerges(std::span<const BpePiece> pieces, std::span<const BpeMerge> merges,
                                          const Vocabulary& vocabulary, const BpeOptions& options);
   // With ranks[i] for pieces[i]: any two pieces merge whose union is a piece.
   static std::unique_ptr<Bpe> FromRanks(std::span<const BpePiece> pieces, std::span<const uint32_t> ranks,

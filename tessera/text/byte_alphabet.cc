@@ -29,16 +29,24 @@ constexpr std::array<int16_t, kEnd> kByteOfChar = [] {
 
 }  // namespace
 
+bool AppendBytesOfPiece(std::string_view piece, std::string& out) {
+  const size_t before = out.size();
+  for (size_t at = 0; at < piece.size();) {
+    const CodePoint c = DecodeUtf8(piece, at);
+    if (!c.valid || c.value >= kEnd || kByteOfChar[c.value] < 0) {
+      out.resize(before);
+      return false;
+    }
+    out.push_back(static_cast<char>(kByteOfChar[c.value]));
+    at += c.size;
+  }
+  return true;
+}
+
 std::optional<std::string> BytesOfPiece(std::string_view piece) {
   std::string bytes;
   bytes.reserve(piece.size());
-  for (size_t at = 0; at < piece.size();) {
-    const CodePoint c = DecodeUtf8(piece, at);
-    if (!c.valid || c.value >= kEnd || kByteOfChar[c.value] < 0) return std::nullopt;
-    bytes.push_back(static_cast<char>(kByteOfChar[c.value]));
-    at += c.size;
-  }
-  return bytes;
+  return AppendBytesOfPiece(piece, bytes) ? std::optional(std::move(bytes)) : std::nullopt;
 }
 
 std::string PieceOfBytes(std::string_view bytes) {

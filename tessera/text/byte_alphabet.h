@@ -11,6 +11,9 @@ namespace tessera::text {
 // The bytes that `piece` stands for, or nothing if a character of it is outside the alphabet.
 std::optional<std::string> BytesOfPiece(std::string_view piece);
 
+// Appends those bytes to `out` and returns true; false, with `out` as it was, if a character is outside the alphabet.
+bool AppendBytesOfPiece(std::string_view piece, std::string& out);
+
 // `bytes` written in the alphabet.
 std::string PieceOfBytes(std::string_view bytes);
 

@@ -29,32 +29,36 @@ PieceKind KindOf(int64_t type) {
   }
 }
 
-PieceKind KindAt(const GgufVocabulary& vocab, size_t id) {
+PieceKind KindAt(const GgufVocabularyView& vocab, size_t id) {
   return vocab.types.empty() ? PieceKind::kNormal : KindOf(vocab.types[id]);
 }
 
-TokenizerParts MakeByteLevel(const GgufVocabulary& vocab) {
+TokenizerParts MakeByteLevel(const GgufVocabularyView& vocab) {
   const GgufPreTokenizer& pre = FindGgufPreTokenizer(vocab.pre);
   TokenizerParts parts;
   std::vector<BpePiece> pieces;
+  size_t spellings = 0;
+  for (const std::string_view token : vocab.tokens) spellings += token.size();
+  parts.vocabulary.Reserve(vocab.tokens.size(), spellings);
+  constexpr size_t kLongestUnit = 2;  // a byte is a character of one or two bytes in the alphabet
   for (size_t id = 0; id < vocab.tokens.size(); ++id) {
-    const std::string& token = vocab.tokens[id];
+    const std::string_view token = vocab.tokens[id];
     const PieceKind kind = KindAt(vocab, id);
     if (token.empty()) continue;
     parts.vocabulary.Add(static_cast<int64_t>(id), token, kind);
     const bool special = kind == PieceKind::kControl || kind == PieceKind::kUnknown;
     if (special || kind == PieceKind::kUserDefined)
-      parts.added.Add({.id = static_cast<int32_t>(id), .content = token, .special = special});
-    if (kind == PieceKind::kUnused) continue;
+      parts.added.Add({.id = static_cast<int32_t>(id), .content = std::string(token), .special = special});
+    if (kind == PieceKind::kUnused || (token.size() > kLongestUnit && !pre.whole_words)) continue;
     if (auto bytes = BytesOfPiece(token)) pieces.push_back({std::move(*bytes), static_cast<int32_t>(id)});
   }
-  std::vector<std::pair<std::string, std::string>> merges;
+  std::vector<BpeMerge> merges;
   merges.reserve(vocab.merges.size());
-  for (const std::string& merge : vocab.merges) {
+  for (const std::string_view merge : vocab.merges) {
     const size_t space = merge.find(' ', 1);
     Require(space != merge.npos && space + 1 < merge.size(), "tokenizer.ggml.merges: \"{}\" is not two pieces",
             merge.substr(0, 60));
-    merges.emplace_back(merge.substr(0, space), merge.substr(space + 1));
+    merges.push_back({merge.substr(0, space), merge.substr(space + 1)});
   }
   if (pre.nfc) parts.normalizer.Add([](std::string text) { return Normalize(text, NormalForm::kNfc); });
   for (const std::string_view pattern : pre.patterns) parts.pre_tokenizer.AddSplit(pattern);
@@ -64,7 +68,7 @@ TokenizerParts MakeByteLevel(const GgufVocabulary& vocab) {
   return parts;
 }
 
-TokenizerParts MakeFromSentencePiece(const GgufVocabulary& vocab) {
+TokenizerParts MakeFromSentencePiece(const GgufVocabularyView& vocab) {
   SentencePieceVocabulary pieces;
   pieces.unigram = vocab.model == "t5";
   pieces.add_dummy_prefix = vocab.add_space_prefix.value_or(true);
@@ -75,7 +79,7 @@ TokenizerParts MakeFromSentencePiece(const GgufVocabulary& vocab) {
   for (size_t id = 0; id < vocab.tokens.size(); ++id) {
     const PieceKind kind = KindAt(vocab, id);
     pieces.byte_fallback = pieces.byte_fallback || kind == PieceKind::kByte;
-    pieces.pieces.push_back({vocab.tokens[id], vocab.scores[id], kind});
+    pieces.pieces.push_back({std::string(vocab.tokens[id]), vocab.scores[id], kind});
   }
   pieces.bos = vocab.bos, pieces.eos = vocab.eos, pieces.pad = vocab.pad, pieces.unknown = vocab.unknown;
   return MakeSentencePiece(pieces);
@@ -83,7 +87,7 @@ TokenizerParts MakeFromSentencePiece(const GgufVocabulary& vocab) {
 
 }  // namespace
 
-TokenizerParts MakeGgufTokenizer(const GgufVocabulary& vocab) {
+TokenizerParts MakeGgufTokenizer(const GgufVocabularyView& vocab) {
   Require(vocab.types.empty() || vocab.types.size() == vocab.tokens.size(),
           "tokenizer.ggml.token_type: {} types for {} tokens", vocab.types.size(), vocab.tokens.size());
   const bool byte_level = vocab.model == "gpt2";
@@ -108,8 +112,8 @@ TokenizerParts MakeGgufTokenizer(const GgufVocabulary& vocab) {
   return parts;
 }
 
-GgufVocabulary ReadGgufVocabulary(const weights::GgufFile& file) {
-  GgufVocabulary out;
+GgufVocabularyView ReadGgufVocabulary(const weights::GgufFile& file) {
+  GgufVocabularyView out;
   const auto find = [&](std::string_view name, auto&& take) {
     const std::string key = "tokenizer.ggml." + std::string(name);
     if (const auto* value = file.Find(key)) take(*value, key);
@@ -131,7 +135,7 @@ GgufVocabulary ReadGgufVocabulary(const weights::GgufFile& file) {
       for (size_t i = 0; i < array.size(); ++i) target.push_back(element(array, i, key));
     });
   };
-  const auto string_at = [](const auto& array, size_t i, const auto& key) { return std::string(array.String(i, key)); };
+  const auto string_at = [](const auto& array, size_t i, const auto& key) { return array.String(i, key); };
   text("model", out.model);
   text("pre", out.pre);
   Require(!out.model.empty(), "there is no tokenizer.ggml.model: the file has no vocabulary");

@@ -57,14 +57,15 @@ TokenizerParts LoadFile(const std::filesystem::path& file, const Kind& kind) {
   return kind.load({ReadFile(file, kMaxFile), file.string(), ReadSideFiles(directory)});
 }
 
-TokenizerParts LoadGguf(const std::filesystem::path& file) {
-  const auto gguf = weights::GgufFile::Open(file);
-  return WithContext(file.string(), [&] {
-    const GgufVocabulary vocabulary = ReadGgufVocabulary(gguf);
-    gguf.file().RequireIntact();
-    return MakeGgufTokenizer(vocabulary);
+TokenizerParts FromGguf(const weights::GgufFile& file) {
+  return WithContext(file.file().path(), [&] {
+    TokenizerParts parts = MakeGgufTokenizer(ReadGgufVocabulary(file));
+    file.file().RequireIntact();
+    return parts;
   });
 }
+
+TokenizerParts LoadGguf(const std::filesystem::path& file) { return FromGguf(weights::GgufFile::Open(file)); }
 
 TokenizerParts LoadDirectory(const std::filesystem::path& directory) {
   for (const Kind& kind : kKinds)
@@ -83,6 +84,11 @@ TokenizerParts LoadDirectory(const std::filesystem::path& directory) {
 }
 
 }  // namespace
+
+std::unique_ptr<Tokenizer> Tokenizer::Load(const weights::GgufFile& file) {
+  TokenizerParts parts = FromGguf(file);
+  return WithContext(file.file().path(), [&] { return std::make_unique<Tokenizer>(std::move(parts)); });
+}
 
 std::unique_ptr<Tokenizer> Tokenizer::Load(const std::filesystem::path& path) {
   const auto load = [&] {

@@ -86,6 +86,7 @@ PieceDecoder PieceDecoder::FromJson(const SortedJson& json) {
 PieceDecoder PieceDecoder::ByteLevel() {
   PieceDecoder decoder;
   decoder.steps_.push_back(DecodeByteLevel);
+  decoder.only_byte_level_ = true;
   return decoder;
 }
 
@@ -95,6 +96,13 @@ PieceDecoder PieceDecoder::SentencePiece(const SentencePieceOptions& options) {
   decoder.steps_.push_back(DecodeByteFallback);
   decoder.strip_left_ = options.drop_first_space ? 1 : 0;
   return decoder;
+}
+
+void PieceDecoder::AppendDecoded(std::string_view piece, std::string& out) const {
+  if (!only_byte_level_)
+    out += Decode(piece);
+  else if (!AppendBytesOfPiece(piece, out))
+    out += piece;
 }
 
 std::string PieceDecoder::Decode(std::string_view piece) const {

@@ -28,6 +28,8 @@ class PieceDecoder {
   static PieceDecoder SentencePiece(const SentencePieceOptions& options);
 
   std::string Decode(std::string_view piece) const;
+  // Appends what Decode(piece) gives to `out`.
+  void AppendDecoded(std::string_view piece, std::string& out) const;
   // So many of strip_character() are dropped from the front of the whole text.
   int strip_left() const { return strip_left_; }
   char strip_character() const { return strip_character_; }
@@ -38,6 +40,7 @@ class PieceDecoder {
   void AddMetaspace(const SortedJson& json);
 
   std::vector<Step> steps_;
+  bool only_byte_level_ = false;  // the one step of most vocabularies, which needs no strings on the way
   int strip_left_ = 0;
   char strip_character_ = ' ';
   bool fused_ = false;

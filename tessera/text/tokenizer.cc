@@ -110,9 +110,10 @@ Tokenizer::Tokenizer(TokenizerParts parts) {
   const auto size = static_cast<size_t>(held.vocabulary.size());
   state->special.resize(size);
   state->bytes_at.reserve(size + 1);
+  state->bytes.reserve(held.vocabulary.bytes());
   for (int32_t id = 0; id < held.vocabulary.size(); ++id) {
     state->bytes_at.push_back(static_cast<uint32_t>(state->bytes.size()));
-    if (held.vocabulary.Has(id)) state->bytes += held.decoder.Decode(held.vocabulary.piece(id));
+    if (held.vocabulary.Has(id)) held.decoder.AppendDecoded(held.vocabulary.piece(id), state->bytes);
     Require(state->bytes.size() <= UINT32_MAX, "tokenizer: the tokens stand for more than {} bytes", UINT32_MAX);
     const PieceKind kind = held.vocabulary.kind(id);
     state->special[static_cast<size_t>(id)] = kind == PieceKind::kControl || kind == PieceKind::kUnknown;

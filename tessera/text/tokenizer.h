@@ -21,6 +21,10 @@
 #include <string_view>
 #include <vector>
 
+namespace tessera::weights {
+class GgufFile;
+}  // namespace tessera::weights
+
 namespace tessera::text {
 
 struct TokenizerParts;
@@ -46,6 +50,8 @@ class Tokenizer {
   // one such file, whose side files are looked for beside it; or from a GGUF file.
   // Throws Error naming the file and what is wrong with it.
   static std::unique_ptr<Tokenizer> Load(const std::filesystem::path& path);
+  // From a GGUF file that is open already; it may be closed afterwards.
+  static std::unique_ptr<Tokenizer> Load(const weights::GgufFile& file);
 
   explicit Tokenizer(TokenizerParts parts);
   ~Tokenizer();

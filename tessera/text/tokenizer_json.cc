@@ -43,7 +43,10 @@ std::unique_ptr<SubwordModel> MakeBpe(const VocabularyJson& json, TokenizerParts
       pieces.push_back({std::move(*bytes), static_cast<int32_t>(id)});
     }
   }
-  return Bpe::FromMerges(pieces, json.merges, parts.vocabulary, options);
+  std::vector<BpeMerge> merges;
+  merges.reserve(json.merges.size());
+  for (const auto& [left, right] : json.merges) merges.push_back({left, right});
+  return Bpe::FromMerges(pieces, merges, parts.vocabulary, options);
 }
 
 std::unique_ptr<SubwordModel> MakeUnigram(const VocabularyJson& json, TokenizerParts& parts) {

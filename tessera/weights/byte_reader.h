@@ -18,6 +18,7 @@ class ByteReader {
   size_t position() const { return position_; }
   size_t left() const { return bytes_.size() - position_; }
   std::string_view where() const { return where_; }
+  std::string_view rest() const { return bytes_.substr(position_); }  // what is left, in place
 
   // The next n bytes, in place. Throws Error "where: what: …" if there are fewer.
   std::string_view Take(uint64_t n, std::string_view what) {

@@ -5,6 +5,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <cstring>
 
 namespace tessera::weights {
 namespace {
@@ -182,12 +183,20 @@ GgufArray GgufArray::Read(ByteReader& reader, std::string_view key, int nesting)
   const uint64_t least = array.type_ == GgufType::kString ? 8 : 12;
   Require(count <= reader.left() / least, "{}: \"{}\" claims {} elements but {} bytes are left. Was the download cut?",
           reader.where(), key, count, reader.left());
-  for (uint64_t i = 0; i < count; ++i) {
-    if (array.type_ == GgufType::kString)
-      array.strings_.push_back(ReadString(reader, key));
-    else
-      array.arrays_.push_back(Read(reader, key, nesting + 1));
+  if (array.type_ == GgufType::kArray) {
+    for (uint64_t i = 0; i < count; ++i) array.arrays_.push_back(Read(reader, key, nesting + 1));
+    return array;
   }
+  const std::string_view all = reader.rest();
+  const size_t begin = reader.position();
+  array.strings_.reserve(count);
+  for (uint64_t i = 0; i < count; ++i) {
+    const size_t at = reader.position() - begin;
+    Require(at <= UINT32_MAX, "{}: \"{}\" holds strings of more than 4 GiB together", reader.where(), key);
+    array.strings_.push_back(static_cast<uint32_t>(at));
+    ReadString(reader, key);
+  }
+  array.bytes_ = all.substr(0, reader.position() - begin);
   return array;
 }
 
@@ -195,7 +204,6 @@ void GgufArray::Write(std::string& bytes) const {
   AppendGguf(bytes, static_cast<uint32_t>(type_));
   AppendGguf(bytes, uint64_t{size_});
   bytes.append(bytes_);
-  for (const std::string_view text : strings_) AppendGguf(bytes, text);
   for (const GgufArray& array : arrays_) array.Write(bytes);
 }
 
@@ -208,6 +216,11 @@ GgufValue GgufArray::Number(size_t i) const {
 int64_t GgufArray::Integer(size_t i, std::string_view key) const {
   Require(i < size_ && Width(type_) > 0, "gguf: \"{}\" has no integer {}: {} elements of type {}", key, i, size_,
           Name(type_));
+  if (type_ == GgufType::kI32) {  // token types: one for each token
+    int32_t value;
+    std::memcpy(&value, bytes_.data() + i * sizeof(value), sizeof(value));
+    return value;
+  }
   return Number(i).Integer(key);
 }
 
@@ -219,7 +232,10 @@ double GgufArray::Number(size_t i, std::string_view key) const {
 
 std::string_view GgufArray::String(size_t i, std::string_view key) const {
   Require(i < strings_.size(), "gguf: \"{}\" has no string {}: {} elements of type {}", key, i, size_, Name(type_));
-  return strings_[i];
+  const char* at = bytes_.data() + strings_[i];
+  uint64_t length;
+  std::memcpy(&length, at, sizeof(length));
+  return {at + sizeof(length), static_cast<size_t>(length)};
 }
 
 const GgufArray& GgufArray::Array(size_t i, std::string_view key) const {

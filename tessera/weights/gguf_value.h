@@ -1,6 +1,6 @@
 #pragma once
 // The metadata values of a GGUF file. Strings and arrays are views of the file's bytes, so that a vocabulary of 50,000
-// tokens costs 16 bytes a token; they are valid as long as the file is open.
+// tokens costs 4 bytes a token; they are valid as long as the file is open.
 
 #include <bit>
 #include <cstdint>
@@ -115,9 +115,9 @@ class GgufArray {
  private:
   GgufType type_ = GgufType::kU8;
   size_t size_ = 0;
-  std::string_view bytes_;                 // numbers: as they stand in the file
-  std::vector<std::string_view> strings_;  // of a string array
-  std::vector<GgufArray> arrays_;          // of an array of arrays
+  std::string_view bytes_;         // numbers and strings: as they stand in the file
+  std::vector<uint32_t> strings_;  // of a string array: where in `bytes_` each begins, with its length in front
+  std::vector<GgufArray> arrays_;  // of an array of arrays
 
   GgufValue Number(size_t i) const;
 };

@@ -17,6 +17,7 @@ BenchReport Report() {
                      .threads = 2,
                      .load_seconds = 0.5,
                      .first_token_seconds = 0.75,
+                     .pack_seconds = 0.25,
                      .peak_mebibytes = 100,
                      .bytes_per_second = 1e9,
                      .operations_per_second = 4e9,
@@ -51,6 +52,7 @@ TEST(BenchReport, AsJsonHoldsEverySample) {
   EXPECT_EQ(json["tests"][0]["samples"], (Json{99.0, 101.0}));
   EXPECT_EQ(json["machine"]["arithmetic"], "int8");
   EXPECT_EQ(json["model"], "a \"b\".gguf");
+  EXPECT_EQ(json["pack_seconds"], 0.25);
 }
 
 TEST(BenchReport, AsCsvHasAsManyFieldsInEachLineAsInTheFirst) {

@@ -5,6 +5,7 @@
 
 #include <csignal>
 #include <fstream>
+#include <vector>
 
 #include "tessera/core/error.h"
 #include "tests/weights/temporary_folder.h"
@@ -61,6 +62,36 @@ TEST(MappedFile, ReleasedPagesReadAsTheFileAgain) {
   std::string elsewhere(100'000, 'c');
   ReleaseMappedPages(std::as_bytes(std::span(elsewhere)));
   EXPECT_EQ(elsewhere, std::string(100'000, 'c'));
+}
+
+TEST(ReadMapped, GivesTheBytesOfTheFileAndThoseOfAnythingElseWhereTheyAre) {
+  TemporaryFolder folder;
+  std::ofstream(folder / "f") << std::string(50'000, 'a') << std::string(50'000, 'b');
+  const auto file = MappedFile::Open(folder / "f");
+  std::vector<std::byte> buffer(70'000);
+  const std::byte* read = ReadMapped(file->bytes().subspan(25'000, 70'000), buffer.data());
+  ASSERT_EQ(read, buffer.data());
+  EXPECT_EQ(std::string(reinterpret_cast<const char*>(read), 70'000),
+            std::string(25'000, 'a') + std::string(45'000, 'b'));
+  const std::string elsewhere = "here";
+  const auto bytes = std::as_bytes(std::span(elsewhere));
+  EXPECT_EQ(ReadMapped(bytes, buffer.data()), bytes.data());
+  const auto memory = MappedFile::FromMemory("there", "name");
+  EXPECT_EQ(ReadMapped(memory->bytes(), buffer.data()), memory->bytes().data());
+}
+
+TEST(ReadMapped, WhatWasCutOffIsZerosAndIsReported) {
+  TemporaryFolder folder;
+  std::ofstream(folder / "f") << std::string(100'000, 'x');
+  const auto file = MappedFile::Open(folder / "f");
+  std::filesystem::resize_file(folder / "f", 10);
+  std::vector<std::byte> buffer(20, std::byte{1});
+  ReadMapped(file->bytes().first(20), buffer.data());
+  EXPECT_EQ(buffer[9], std::byte{'x'});
+  EXPECT_EQ(buffer[10], std::byte{0});
+  EXPECT_EQ(buffer[19], std::byte{0});
+  EXPECT_TRUE(file->broken());
+  EXPECT_THROW(RequireMappingsIntact(), Error);
 }
 
 TEST(MappedFile, OtherBusErrorsStillEndTheProcess) {

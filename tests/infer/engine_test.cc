@@ -237,6 +237,26 @@ TEST(Engine, AnEarlierPromptWithTheSameBeginningIsNotComputedAgain) {
   EXPECT_EQ(engine.stats().prompt_tokens, 200 + 8);
 }
 
+TEST(Engine, WhatWasPutOffHappensOnceBetweenTheFirstPassAndTheSecond) {
+  const TinyModel tiny;
+  int calls = 0;
+  int64_t answered = -1;
+  std::unique_ptr<Engine> engine;
+  const EngineOptions options = {.before_second_pass = [&] {
+    ++calls;
+    answered = engine->stats().answer_tokens;
+  }};
+  engine = std::make_unique<Engine>(*tiny.model, options);
+  engine->Submit(Plain(RandomIds(9, 1), 1));
+  while (!engine->idle()) engine->Step();
+  engine->Step();  // nothing to do
+  EXPECT_EQ(calls, 0);
+  engine->Submit(Plain(RandomIds(9, 2), 5));
+  while (!engine->idle()) engine->Step();
+  EXPECT_EQ(calls, 1);
+  EXPECT_EQ(answered, 1);
+}
+
 TEST(Engine, FinishReasonsAreToldApart) {
   const TinyModel tiny;
   const EngineOptions options{.context = 40, .cache_dtype = DType::kF32};

@@ -56,6 +56,10 @@ TEST_P(EveryFamily, PackedWeightsGiveTheSameBits) {
   const Tensor plain = Logits(*golden.Load(LoadOptions{}), kIds, {11}),
                packed = Logits(*golden.Load({.pack = true}), kIds, {11});
   EXPECT_THAT(packed.data<float>(), ElementsAreArray(plain.data<float>()));
+  const auto later = golden.Load({.pack = true, .pack_later = true});
+  EXPECT_THAT(Logits(*later, kIds, {11}).data<float>(), ElementsAreArray(plain.data<float>()));
+  later->parameters().Pack();
+  EXPECT_THAT(Logits(*later, kIds, {11}).data<float>(), ElementsAreArray(plain.data<float>()));
 }
 
 TEST_P(EveryFamily, ContextsThatDoNotFitAreRefused) {

@@ -71,6 +71,23 @@ TEST(Parameters, BlockFormatsAreDequantisedOnRequest) {
   EXPECT_NEAR((*f32.Matrix("w", {2, 32})).data<float>()[5], 1.5f, 0.01f);
 }
 
+TEST(Parameters, MatricesArePackedAtOnceOrWhenPackIsCalled) {
+  Store store{{{"w", Tensor::Full({4, 4}, 2)}, {"table", Tensor::Full({4, 4}, 2)}, {"norm", Tensor::Full({4}, 2)}}};
+  Parameters at_once(store.find, {.pack = true});
+  EXPECT_TRUE((*at_once.Matrix("w", {4, 4})).packed());
+  Parameters later(store.find, {.pack = true, .pack_later = true});
+  const Parameter w = later.Matrix("w", {4, 4}), table = later.Table("table", {4, 4});
+  later.Vector("norm", {4});
+  EXPECT_FALSE((*w).packed());
+  EXPECT_THROW(later.MakeVariables(), Error);  // it is for inference already
+  later.Pack();
+  EXPECT_TRUE((*w).packed());
+  EXPECT_FALSE((*table).packed());
+  later.Set("w", Tensor::Full({4, 4}, 3));
+  later.Pack();  // only what was put off, and only once
+  EXPECT_FALSE((*w).packed());
+}
+
 TEST(Parameters, ANewValueReachesTheLayerThatHoldsTheWeight) {
   Store store{{{"norm.weight", Tensor::Full({2}, 1)}}};
   Parameters parameters(store.find, {});

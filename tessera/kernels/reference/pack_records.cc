@@ -1,10 +1,8 @@
+#include "tessera/kernels/reference/pack_records.h"
+
 #include <bit>
-#include <cstring>
 
-#include "tessera/kernels/panel_records.h"
-#include "tessera/kernels/quant_blocks.h"
-
-namespace tessera::kernels {
+namespace tessera::kernels::reference {
 namespace {
 
 // What one row gives to a record: words[j] holds the codes of group j (and, four bits a code, of group j + 4 in the
@@ -84,34 +82,6 @@ void ReadWords(const Block& block, int part, RowWords& row) {
   }
 }
 
-// A row's integer scales and minimum of one part of a block of 256 values.
-template <typename Block>
-void PutScales(const Block& block, int part, int lane, const PanelFormat& format, uint8_t* record) {
-  if constexpr (std::is_same_v<Block, BlockQ2_K>) {
-    for (int p = 0; p < 2; ++p) record[16 * p + lane] = block.scales[2 * part + p];
-  } else if constexpr (std::is_same_v<Block, BlockQ3_K>) {
-    for (int p = 0; p < 2; ++p) record[16 * p + lane] = static_cast<uint8_t>(GetScale(block, 2 * part + p));
-  } else if constexpr (requires { block.dmin; }) {
-    const ScaleAndMin s = GetScaleAndMin(block.scales, part);
-    record[lane] = static_cast<uint8_t>(s.scale);
-    record[16 * format.parts + lane] = static_cast<uint8_t>(s.min);
-  } else if constexpr (std::is_same_v<Block, BlockQ6_K>) {
-    record[lane] = static_cast<uint8_t>(block.scales[2 * part]);
-    record[16 + lane] = static_cast<uint8_t>(block.scales[2 * part + 1]);
-  } else if constexpr (std::is_same_v<Block, BlockIQ4_XS>) {
-    const int low = block.scales_l[part / 2] >> (part % 2 * 4) & 15, high = block.scales_h >> (2 * part) & 3;
-    record[lane] = static_cast<uint8_t>((low | high << 4) - 32);
-  }
-}
-
-// The floats of a block: d, and m or dmin behind it.
-template <typename Block>
-void PutFloats(const Block& block, int lane, uint8_t* place) {
-  std::memcpy(place + 2 * lane, &block.d, 2);
-  if constexpr (requires { block.m; }) std::memcpy(place + 32 + 2 * lane, &block.m, 2);
-  if constexpr (requires { block.dmin; }) std::memcpy(place + 32 + 2 * lane, &block.dmin, 2);
-}
-
 template <typename Block>
 void Pack(const PanelSource& rows, int64_t begin, int64_t end, uint8_t* out) {
   constexpr PanelFormat kFormat = PanelFormatOf(kDTypeOfBlock<Block>);
@@ -130,7 +100,7 @@ void Pack(const PanelSource& rows, int64_t begin, int64_t end, uint8_t* out) {
         std::memcpy(&block, rows[static_cast<size_t>(lane)] + block_index * static_cast<int64_t>(sizeof(Block)),
                     sizeof(Block));
       if (!kFormat.super || part == 0) PutFloats(block, lane, header);
-      PutScales(block, part, lane, kFormat, out);
+      PutScales(block, part, lane, out);
       RowWords row;
       ReadWords(block, part, row);
       for (int j = 0; j < kWords; ++j) std::memcpy(low + 64 * j + 4 * lane, &row.words[j], 4);
@@ -152,4 +122,4 @@ void PackRecords(DType dtype, const PanelSource& rows, int64_t begin, int64_t en
   WithIntegerBlock(dtype, [&]<typename Block>(Block) { Pack<Block>(rows, begin, end, out); });
 }
 
-}  // namespace tessera::kernels
+}  // namespace tessera::kernels::reference
