@@ -105,7 +105,7 @@ std::shared_ptr<std::byte> AllocateStorage(int64_t bytes) {
 }
 
 std::shared_ptr<std::byte> StorageArena::Take(int64_t bytes) {
-  constexpr int64_t kBlock = int64_t{64} << 20;
+  constexpr int64_t kBlock = int64_t{256} << 20;  // of addresses; memory comes as it is written
   bytes = (bytes + 63) / 64 * 64;
   if (block_ == nullptr || used_ + bytes > size_) {
     size_ = std::max(kBlock, (bytes + kHugePage - 1) / kHugePage * kHugePage);

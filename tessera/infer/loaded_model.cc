@@ -1,6 +1,7 @@
 #include "tessera/infer/loaded_model.h"
 
 #include "tessera/core/error.h"
+#include "tessera/core/heap.h"
 #include "tessera/core/mapped_file.h"
 #include "tessera/text/model_chat_template.h"
 #include "tessera/weights/gguf.h"
@@ -37,6 +38,7 @@ LoadedModel Load(const std::string& name, models::LoadOptions options, const Loa
   loaded.template_tokens = templates.special_tokens();
   loaded.generation_config = loaded.checkpoint->generation_config();
   ReleaseFile(*loaded.checkpoint);
+  TrimHeap();
   return loaded;
 }
 

@@ -46,7 +46,7 @@ TEST(StorageArena, PiecesLieApartAndOutliveTheArena) {
   {
     StorageArena arena;
     for (int i = 0; i < 50; ++i) {
-      pieces.push_back(arena.Take(i == 20 ? int64_t{70} << 20 : 1000 + i));
+      pieces.push_back(arena.Take(i == 20 ? int64_t{300} << 20 : 1000 + i));
       EXPECT_TRUE(IsAligned(pieces.back().get()));
       std::memset(pieces.back().get(), i, static_cast<size_t>(1000 + i));
     }
