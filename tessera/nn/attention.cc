@@ -1,6 +1,7 @@
 #include "tessera/nn/attention.h"
 
 #include "tessera/core/isa.h"
+#include "tessera/kernels/int8_attention.h"
 #include "tessera/ops/differentiable.h"
 #include "tessera/ops/elementwise.h"
 #include "tessera/ops/view.h"
@@ -19,11 +20,11 @@ Tensor AttendInContext(const Tensor& q, const Tensor& k, const Tensor& v, const 
 Tensor AttendAsProjected(const Linear& projection, const Tensor& q, const Tensor& k, const Tensor& v,
                          const ops::AttentionPattern& pattern) {
   const DType weight = projection.weight().dtype();
-  const bool rounds =
-      projection.precision() == ops::LinearPrecision::kFast && (weight == DType::kBF16 || IsQuantized(weight));
-  const bool tracked = ops::Tracked(q) || ops::Tracked(k) || ops::Tracked(v);
-  if (!rounds || tracked || q.dtype() != DType::kF32 || LiveIsa() != Isa::kAvx512Bf16)
-    return ops::Attend(q, k, v, pattern);
+  const bool fast = projection.precision() == ops::LinearPrecision::kFast && !ops::AnyTracked(q, k, v);
+  if (fast && IsQuantized(weight) && kernels::MultipliesInInt8({q, k, v, {}}, {pattern, 1, 0}))
+    return ops::Attend(q, k, v, pattern, {.precision = ops::AttendPrecision::kInt8});
+  const bool rounds = fast && (weight == DType::kBF16 || IsQuantized(weight));
+  if (!rounds || q.dtype() != DType::kF32 || LiveIsa() != Isa::kAvx512Bf16) return ops::Attend(q, k, v, pattern);
   const auto narrow = [](const Tensor& x) { return ops::Cast(x, DType::kBF16); };
   return ops::Cast(ops::Attend(narrow(q), narrow(k), narrow(v), pattern), DType::kF32);
 }

@@ -20,9 +20,11 @@ struct LayerContext {
 Tensor AttendInContext(const Tensor& q, const Tensor& k, const Tensor& v, const Context& context, int64_t layer,
                        const ops::AttendOptions& options = {});
 
-// Attention among the rows of this pass, of q, k and v that `projection` made. Where that rounds its rows to 16 bits or
-// fewer (a weight of bf16 or of a block format, LinearPrecision::kFast) and the processor multiplies pairs of bf16, f32
-// operands are rounded to bf16, as they are for a cache of bf16: twice as fast. Not where derivatives are asked for.
+// Attention among the rows of this pass, of q, k and v that `projection` made, in the precision of its product
+// (LinearPrecision::kFast; not where derivatives are asked for):
+//   a weight of a block format      8 bits, where the processor and the pattern allow it (kernels/int8_attention.h)
+//   else that, or a weight of bf16  f32 operands are rounded to bf16, as they are for a cache of bf16, where the
+//                                   processor multiplies pairs of bf16: twice as fast
 //   q [T, H, D], k [T, G, D], v [T, G, Dv] -> [T, H, Dv] of q's dtype
 Tensor AttendAsProjected(const Linear& projection, const Tensor& q, const Tensor& k, const Tensor& v,
                          const ops::AttentionPattern& pattern);

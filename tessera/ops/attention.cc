@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "tessera/kernels/attention.h"
+#include "tessera/kernels/int8_attention.h"
 #include "tessera/ops/differentiable.h"
 
 namespace tessera::ops {
@@ -103,6 +104,8 @@ Tensor Attend(const Tensor& q, const Tensor& k, const Tensor& v, const Attention
   const auto plain = [](const Tensor& x) { return x ? Detach(x).Contiguous() : x; };
   call->x = {plain(q), plain(k), plain(v), plain(options.sinks)};
   call->spec = Spec(q, pattern, options);
+  if (options.precision == AttendPrecision::kInt8 && !AnyTracked(q, k, v, options.sinks))
+    return kernels::Int8Attention(call->x, call->spec);
   call->result = kernels::Attention(call->x, call->spec);
   return Differentiable(
       call->result.o, {q, k, v, options.sinks},

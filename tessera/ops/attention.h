@@ -10,10 +10,15 @@ namespace tessera::ops {
 using kernels::AttentionPattern;
 using kernels::AttentionSequence;
 
+// How scores and sums of values are multiplied. kInt8 (kernels/int8_attention.h) has errors of the size that products
+// of block formats have; it is taken where the processor and the pattern allow it and no derivatives are asked for.
+enum class AttendPrecision : uint8_t { kOperands, kInt8 };
+
 struct AttendOptions {
   float scale = 0;    // multiplies QKᵀ; 0 means 1 / sqrt(D)
   float softcap = 0;  // > 0: a score s becomes softcap · tanh(s / softcap)   (Gemma 2, section 2)
   Tensor sinks = {};  // [H], or undefined: a learned score a head that takes weight but has no value
+  AttendPrecision precision = AttendPrecision::kOperands;
 };
 
 // O = softmax(scale · QKᵀ + mask) V, without the [T, T'] matrix.

@@ -9,6 +9,7 @@
 #include "kernels/for_each_isa.h"
 #include "tessera/core/random.h"
 #include "tessera/ops/differentiable.h"
+#include "tessera/weights/quantize_blocks.h"
 
 namespace tessera::nn {
 namespace {
@@ -80,32 +81,57 @@ TEST(GroupedAttention, ACacheRefusesDerivatives) {
   EXPECT_THROW(layer(Normal({1, 16}, 8), context), Error);
 }
 
+constexpr int64_t kRows = 40;
+const ops::AttentionPattern kAmongAll{.sequences = {{kRows, kRows, {}, {}}}, .causal = false};
+
 // A projection whose weight has a dtype, and what attention makes of q, k and v that it is said to have made.
-Tensor AttendAfter(DType weight, ops::LinearPrecision precision, const std::array<Tensor, 3>& qkv) {
-  const Tensor matrix = Normal({32, 32}, 9).To(weight);
+Tensor AttendAfter(DType weight, ops::LinearPrecision precision, const std::array<Tensor, 3>& qkv,
+                   const ops::AttentionPattern& pattern = kAmongAll) {
+  const Tensor plain = Normal({32, 32}, 9),
+               matrix = IsQuantized(weight) ? weights::Quantize(plain, weight) : plain.To(weight);
   Parameters parameters{[&](const std::string&) { return matrix; }, {.precision = precision}};
   const Linear projection(Scope(parameters), {.in = 32, .out = 32});
-  return AttendAsProjected(projection, qkv[0], qkv[1], qkv[2], {.sequences = {{40, 40, {}, {}}}, .causal = false});
+  return AttendAsProjected(projection, qkv[0], qkv[1], qkv[2], pattern);
+}
+
+std::string Bytes(const Tensor& x) {
+  return std::string(reinterpret_cast<const char*>(x.raw()), static_cast<size_t>(x.bytes()));
 }
 
 TEST(AttendAsProjected, RoundsToBf16WhereTheProjectionRoundsAndNowhereElse) {
-  const std::array<Tensor, 3> qkv{Normal({40, 2, 16}, 1), Normal({40, 2, 16}, 2), Normal({40, 2, 16}, 3)};
+  const std::array<Tensor, 3> qkv{Normal({kRows, 2, 16}, 1), Normal({kRows, 2, 16}, 2), Normal({kRows, 2, 16}, 3)};
   std::array<Tensor, 3> rounded = qkv;
   for (Tensor& x : rounded) x = x.To(DType::kBF16);
-  const ops::AttentionPattern pattern{.sequences = {{40, 40, {}, {}}}, .causal = false};
   ForEachIsa([&](Isa isa) {
-    const auto bytes = [](const Tensor& x) {
-      return std::string(reinterpret_cast<const char*>(x.raw()), static_cast<size_t>(x.bytes()));
-    };
-    const std::string exact = bytes(ops::Attend(qkv[0], qkv[1], qkv[2], pattern));
-    const std::string narrow = bytes(ops::Attend(rounded[0], rounded[1], rounded[2], pattern).To(DType::kF32));
+    const std::string exact = Bytes(ops::Attend(qkv[0], qkv[1], qkv[2], kAmongAll));
+    const std::string narrow = Bytes(ops::Attend(rounded[0], rounded[1], rounded[2], kAmongAll).To(DType::kF32));
     const std::string& fast = isa == Isa::kAvx512Bf16 ? narrow : exact;
     EXPECT_NE(exact, narrow);
-    EXPECT_EQ(bytes(AttendAfter(DType::kBF16, ops::LinearPrecision::kFast, qkv)), fast);
-    EXPECT_EQ(bytes(AttendAfter(DType::kBF16, ops::LinearPrecision::kExact, qkv)), exact);
-    EXPECT_EQ(bytes(AttendAfter(DType::kF32, ops::LinearPrecision::kFast, qkv)), exact);
+    EXPECT_EQ(Bytes(AttendAfter(DType::kBF16, ops::LinearPrecision::kFast, qkv)), fast);
+    EXPECT_EQ(Bytes(AttendAfter(DType::kBF16, ops::LinearPrecision::kExact, qkv)), exact);
+    EXPECT_EQ(Bytes(AttendAfter(DType::kF32, ops::LinearPrecision::kFast, qkv)), exact);
     const std::array<Tensor, 3> tracked{ops::Variable(qkv[0]), qkv[1], qkv[2]};
-    EXPECT_EQ(bytes(ops::Detach(AttendAfter(DType::kBF16, ops::LinearPrecision::kFast, tracked))), exact);
+    EXPECT_EQ(Bytes(ops::Detach(AttendAfter(DType::kBF16, ops::LinearPrecision::kFast, tracked))), exact);
+  });
+}
+
+TEST(AttendAsProjected, MultipliesIn8BitsWhereTheProjectionDoesAndThePatternAllows) {
+  const std::array<Tensor, 3> qkv{Normal({kRows, 2, 16}, 1), Normal({kRows, 2, 16}, 2), Normal({kRows, 2, 16}, 3)};
+  const auto attend = [&](const ops::AttentionPattern& pattern, ops::AttendPrecision precision) {
+    return Bytes(ops::Attend(qkv[0], qkv[1], qkv[2], pattern, {.precision = precision}));
+  };
+  ops::AttentionPattern causal = kAmongAll;
+  causal.causal = true;
+  ForEachIsa([&](Isa isa) {
+    const std::string exact = attend(kAmongAll, ops::AttendPrecision::kOperands);
+    const std::string eight = attend(kAmongAll, ops::AttendPrecision::kInt8);
+    EXPECT_EQ(exact != eight, isa == Isa::kAvx512Vnni || isa == Isa::kAvx512Bf16);
+    EXPECT_EQ(Bytes(AttendAfter(DType::kQ8_0, ops::LinearPrecision::kFast, qkv)), eight);
+    EXPECT_EQ(Bytes(AttendAfter(DType::kQ8_0, ops::LinearPrecision::kExact, qkv)), exact);
+    EXPECT_EQ(Bytes(AttendAfter(DType::kQ8_0, ops::LinearPrecision::kFast, qkv, causal)),
+              Bytes(AttendAfter(DType::kBF16, ops::LinearPrecision::kFast, qkv, causal)));
+    const std::array<Tensor, 3> tracked{qkv[0], ops::Variable(qkv[1]), qkv[2]};
+    EXPECT_EQ(Bytes(ops::Detach(AttendAfter(DType::kQ8_0, ops::LinearPrecision::kFast, tracked))), exact);
   });
 }
 

@@ -185,5 +185,23 @@ TEST(Attention, MistakesAreNamed) {
             std::string::npos);
 }
 
+TEST(Attention, In8BitsIsNearAndLeavesDerivativesAlone) {
+  AttentionPattern pattern = OneSequence(70, 70);
+  pattern.causal = false;
+  const std::vector<Tensor> x{Waves({70, 2, 16}, 0, DType::kF32), Waves({70, 2, 16}, 1, DType::kF32),
+                              Waves({70, 2, 16}, 2, DType::kF32)};
+  const AttendOptions eight{.precision = AttendPrecision::kInt8};
+  const std::vector<double> exact = Values(Attend(x[0], x[1], x[2], pattern));
+  const std::vector<double> near = Values(Attend(x[0], x[1], x[2], pattern, eight));
+  for (size_t i = 0; i < exact.size(); ++i) EXPECT_NEAR(near[i], exact[i], 0.02);
+  for (size_t i = 0; i < 3; ++i) {
+    std::vector<Tensor> y = x;
+    y[i] = Variable(x[i]);
+    const Tensor o = Attend(y[0], y[1], y[2], pattern, eight);
+    EXPECT_EQ(Values(Detach(o)), exact);
+    EXPECT_EQ(VectorJacobian(o, Detach(o), {y[i]}).size(), 1);
+  }
+}
+
 }  // namespace
 }  // namespace tessera::ops
