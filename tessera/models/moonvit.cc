@@ -2,6 +2,7 @@
 
 #include "tessera/models/config_reader.h"
 #include "tessera/nn/attention.h"
+#include "tessera/nn/padded_hidden.h"
 #include "tessera/ops/elementwise.h"
 #include "tessera/ops/gather.h"
 #include "tessera/ops/interpolate.h"
@@ -65,8 +66,9 @@ MoonVit::Block::Block(const nn::Scope& s, const MoonVitConfig& c)
       wqkv(s / "wqkv", {.in = c.hidden, .out = 3 * c.hidden, .bias = true}),
       wo(s / "wo", {.in = c.hidden, .out = c.hidden, .bias = true}),
       norm1(s / "norm1", c.hidden, c.norm_eps),
-      fc0(s / "mlp" / "fc0", {.in = c.hidden, .out = c.ffn, .bias = true}),
-      fc1(s / "mlp" / "fc1", {.in = c.ffn, .out = c.hidden, .bias = true}) {}
+      padded(nn::PaddedHidden(s / "mlp" / "fc0", c.ffn)),
+      fc0(s / "mlp" / "fc0", {.in = c.hidden, .out = c.ffn, .bias = true, .padded_out = padded}),
+      fc1(s / "mlp" / "fc1", {.in = c.ffn, .out = c.hidden, .bias = true, .padded_in = padded}) {}
 
 Tensor MoonVit::Block::operator()(const Tensor& x, const nn::RotaryTables& rotary,
                                   const ops::AttentionPattern& pictures, int64_t heads) const {

@@ -47,6 +47,7 @@ class MoonVit {
     nn::LayerNorm norm0;
     nn::Linear wqkv, wo;
     nn::LayerNorm norm1;
+    int64_t padded;  // the width between fc0 and fc1
     nn::Linear fc0, fc1;
 
     Block(const nn::Scope& s, const MoonVitConfig& c);

@@ -11,13 +11,17 @@ namespace tessera::nn {
 struct LinearShape {
   int64_t in = 0, out = 0;
   bool bias = false;
+  int64_t padded_in = 0, padded_out = 0;  // with zeros up to there (nn/padded_hidden.h); 0: as stored
 };
 
 class Linear {
  public:
   Linear(const Scope& s, const LinearShape& shape)
-      : weight_(s.Matrix("weight", {shape.out, shape.in})), precision_(s.options().precision) {
-    if (shape.bias) bias_ = s.Vector("bias", {shape.out});
+      : weight_(Padded(shape) ? s.PaddedMatrix("weight", {shape.out, shape.in}, {Rows(shape), Columns(shape)})
+                              : s.Matrix("weight", {shape.out, shape.in})),
+        precision_(s.options().precision) {
+    if (!shape.bias) return;
+    bias_ = Padded(shape) ? s.PaddedVector("bias", {shape.out}, {Rows(shape)}) : s.Vector("bias", {shape.out});
   }
   Tensor operator()(const Tensor& x) const {  // [..., in] -> [..., out]
     return ops::Linear(x, *weight_, ops::LinearOptions{.bias = bias_ ? *bias_ : Tensor(), .precision = precision_});
@@ -44,6 +48,9 @@ class Linear {
   ops::LinearPrecision precision() const { return precision_; }
 
  private:
+  static int64_t Rows(const LinearShape& shape) { return std::max(shape.out, shape.padded_out); }
+  static int64_t Columns(const LinearShape& shape) { return std::max(shape.in, shape.padded_in); }
+  static bool Padded(const LinearShape& shape) { return Rows(shape) != shape.out || Columns(shape) != shape.in; }
   ops::LinearPart part() const { return {.weight = *weight_, .bias = bias_ ? *bias_ : Tensor()}; }
 
   Parameter weight_, bias_;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "tessera/core/mapped_file.h"
+#include "tessera/nn/padded_hidden.h"
 #include "tessera/ops/differentiable.h"
 #include "tessera/weights/quantize_blocks.h"
 
@@ -98,6 +99,26 @@ void Parameters::Pack() {
     if (entry.to_pack) PackEntry(entry);
 }
 
+Parameter Parameters::PaddedVector(const std::string& name, const Shape& shape, const Shape& padded) {
+  const Parameter parameter = Vector(name, shape);
+  Entry& entry = *by_name_.at(name);
+  entry.value = PadWithZeros(entry.value, entry.padded = padded);
+  return parameter;
+}
+
+Parameter Parameters::PaddedMatrix(const std::string& name, const Shape& shape, const Shape& padded) {
+  Table(name, shape);
+  Entry& entry = *by_name_.at(name);
+  if (!entry.packed) entry.value = PadWithZeros(entry.value, entry.padded = padded);
+  return Matrix(name, shape);
+}
+
+DType Parameters::StoredDType(const std::string& name) const {
+  const Tensor value = find_(name);
+  Require(value.defined(), "model: tensor \"{}\" is missing from the checkpoint", name);
+  return value.dtype();
+}
+
 Parameter Parameters::Buffer(const std::string& name, const Shape& shape) {
   Entry& entry = Load(name, shape);
   entry.value = Convert(entry.value, DType::kF32);
@@ -117,7 +138,7 @@ void Parameters::Set(const std::string& name, const Tensor& value) {
   Entry& entry = Loaded(name);
   Require(value.shape() == entry.shape, "model: weight \"{}\" has shape {}, it cannot become {}", name, entry.shape,
           value.shape());
-  entry.value = value;
+  entry.value = entry.padded.rank() > 0 ? PadWithZeros(value, entry.padded) : value;
   entry.packed = entry.to_pack = false;
 }
 
@@ -149,6 +170,13 @@ Parameter Scope::Table(std::string_view name, const Shape& shape) const {
 Parameter Scope::Buffer(std::string_view name, const Shape& shape) const {
   return parameters_->Buffer(Name(name), shape);
 }
+Parameter Scope::PaddedVector(std::string_view name, const Shape& shape, const Shape& padded) const {
+  return parameters_->PaddedVector(Name(name), shape, padded);
+}
+Parameter Scope::PaddedMatrix(std::string_view name, const Shape& shape, const Shape& padded) const {
+  return parameters_->PaddedMatrix(Name(name), shape, padded);
+}
+DType Scope::StoredDType(std::string_view name) const { return parameters_->StoredDType(Name(name)); }
 bool Scope::Has(std::string_view name) const { return parameters_->Has(Name(name)); }
 
 std::string Scope::Name(std::string_view name) const {

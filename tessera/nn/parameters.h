@@ -61,6 +61,11 @@ class Parameters {
   Parameter Vector(const std::string& name, const Shape& shape);  // norms and biases
   Parameter Matrix(const std::string& name, const Shape& shape);  // for Linear: packed if the options say so, or later
   Parameter Table(const std::string& name, const Shape& shape);   // for Embedding: rows in the stored order
+  // The same with zeros behind it, up to `padded` (nn/padded_hidden.h).
+  Parameter PaddedVector(const std::string& name, const Shape& shape, const Shape& padded);
+  Parameter PaddedMatrix(const std::string& name, const Shape& shape, const Shape& padded);
+  // The checkpoint's dtype of a weight that is not loaded yet. Throws Error if it has no such weight.
+  DType StoredDType(const std::string& name) const;
   // Numbers that belong to the model but are not trained by gradients: f32 whatever the options say, not in names().
   Parameter Buffer(const std::string& name, const Shape& shape);
 
@@ -81,6 +86,7 @@ class Parameters {
     Shape shape;
     bool packed = false;
     bool to_pack = false;  // at Pack()
+    Shape padded = {};  // what the value's shape becomes; that of the checkpoint if this has no axes
   };
   Find find_;
   LoadOptions options_;
@@ -107,6 +113,9 @@ class Scope {
   Parameter Matrix(std::string_view name, const Shape& shape) const;
   Parameter Table(std::string_view name, const Shape& shape) const;
   Parameter Buffer(std::string_view name, const Shape& shape) const;
+  Parameter PaddedVector(std::string_view name, const Shape& shape, const Shape& padded) const;
+  Parameter PaddedMatrix(std::string_view name, const Shape& shape, const Shape& padded) const;
+  DType StoredDType(std::string_view name) const;
   bool Has(std::string_view name) const;
   const LoadOptions& options() const { return parameters_->options(); }
 
