@@ -6,8 +6,8 @@
 // 720 unless said otherwise. Activations are bf16, and so are weights that the file has in a plain dtype; block formats
 // stay what they are. Prints the time to prepare the picture and to encode it, the median of the runs, and the
 // arithmetic a second, also as a part of the bf16 peak measured before and after (0 RUNS: only the former); GFLOP count
-// products of matrices and of attention alone. With OTHER, the same model in other weights, also how far the two are
-// apart: |y - y'| / |y'| over all values of the tokens.
+// products of matrices and of attention alone. With OTHER, the same model in other weights, also how far the tokens are
+// from its tokens, computed like MODEL's and in f32 without any rounding: |y - y'| / |y'| over all their values.
 
 #include <fmt/format.h>
 
@@ -121,8 +121,13 @@ void Run(int argc, char** argv) {
              input.grid.patches(), model->vision()->Tokens(input.grid), prepare * 1e3, encode, speed * 1e-9);
   fmt::print(", {:.1f} % of {:.0f}\n", 100 * speed / peak, peak * 1e-9);
   if (argc <= 5) return;
-  const auto other = Load(weights::Checkpoint::Open(weights::Locate(argv[5])));
-  fmt::print("apart from {}: {:.2e}\n", argv[5], Distance(tokens, other->vision()->Encode(std::span(&input, 1))));
+  const auto other = weights::Checkpoint::Open(weights::Locate(argv[5]));
+  const auto distance = [&](const models::LanguageModel& from) {
+    return Distance(tokens, from.vision()->Encode(std::span(&input, 1)));
+  };
+  fmt::print("apart from {}: {:.2e}", argv[5], distance(*Load(other)));
+  const nn::LoadOptions exact{.weights = DType::kF32, .pack = true, .precision = ops::LinearPrecision::kExact};
+  fmt::print(", from it in f32 {:.2e}\n", distance(*models::LoadModel(other, exact)));
 }
 
 }  // namespace
