@@ -5,11 +5,11 @@
 //   S        s           [6, 256]     Q̂ K̂ᵀ of some rows and a tile
 //   P̂        p           [R, 256]     round(255 exp(z - n))
 //   n        most        [R]          the largest z of the row in the tile
-//   m, l     m l         [R]          a reference near the running largest z · factor, to base 2; running sum of P̂, in
-//   lanes O        o           [R, Dv']     Σ 2^(n - m) P̂ c V̂
+//   m        m           [R]          a reference near the running largest z · factor, to base 2
+//   l        l           [R, 16]      running sum of P̂, in lanes
+//   O        o           [R, Dv']     Σ 2^(n - m) P̂ c V̂
 //
-// First every head's keys and values are rounded, once for all its queries; then blocks of queries go through the
-// tiles.
+// First every head's keys and values are rounded, once for all its queries; then blocks of queries pass the tiles.
 #include "tessera/kernels/int8_attention.h"
 
 #include "tessera/core/thread_pool.h"
@@ -24,10 +24,10 @@ HWY_DIAGNOSTICS_OFF(disable : 4700, ignored "-Wuninitialized")
 HWY_DIAGNOSTICS(pop)
 
 #include <algorithm>
-#include <array>
-#include <cmath>
 #include <cstring>
 #include <limits>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "tessera/core/isa.h"
@@ -43,8 +43,9 @@ struct QueryBlock {
 };
 
 constexpr int64_t kMostRows = 180, kFewRows = 12;
-constexpr int64_t kRowStep = 16,
-                  kMostGroup = 12;  // rows that loops take at a time, the last of them perhaps beyond a block
+// Rows that loops take at a time, the last of them perhaps beyond a block: in lanes, and beside each other in a
+// product.
+constexpr int64_t kRowStep = 16, kMostGroup = 12;
 
 // Scratch for a block's rows.
 struct BlockRows {
@@ -92,11 +93,7 @@ namespace {
 template <typename T>
 void LoadQueries(const AttentionOperands& x, const QueryBlock& block, float scale, BlockRows& rows) {
   const HeadView q(x.q, block.first, block.head);
-  // Rows of one head lie too far apart for the processor to guess the next.
-  for (int64_t r = 0; r < block.rows; ++r) {
-    const char* row = reinterpret_cast<const char*>(static_cast<const T*>(q.data) + r * q.stride);
-    for (int64_t i = 0; i < q.dim * static_cast<int64_t>(sizeof(T)); i += 64) _mm_prefetch(row + i, _MM_HINT_T0);
-  }
+  for (int64_t r = 0; r < block.rows; ++r) PrefetchRow(static_cast<const T*>(q.data) + r * q.stride, q.dim);
   for (int64_t r = 0; r < block.rows; ++r) {
     int8_t* codes = rows.q + r * rows.pitch;
     const float a = RoundRow(static_cast<const T*>(q.data) + r * q.stride, nullptr, q.dim, codes);

@@ -18,6 +18,8 @@ namespace {
 
 #include "tessera/kernels/cpu/int8_rows-inl.h"
 
+constexpr int64_t kAhead = 16;  // rows
+
 // The mean of `count` rows, of each channel. Terms are divided first, so that no sum overflows.
 template <typename T>
 void Mean(const T* x, const HeadView& view, int64_t count, float* mean) {
@@ -25,6 +27,7 @@ void Mean(const T* x, const HeadView& view, int64_t count, float* mean) {
   for (int64_t d = 0; d < view.dim; d += 16) _mm512_storeu_ps(mean + d, _mm512_setzero_ps());
   for (int64_t r = 0; r < count; ++r) {
     const T* row = x + r * view.stride;
+    if (r + kAhead < count) PrefetchRow(row + kAhead * view.stride, view.dim);
     for (int64_t d = 0; d < view.dim; d += 16) {
       const __m512 value = LoadLanes(row + d, FirstLanes(view.dim - d));
       _mm512_storeu_ps(mean + d, _mm512_fmadd_ps(value, part, _mm512_loadu_ps(mean + d)));

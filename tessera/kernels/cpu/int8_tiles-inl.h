@@ -48,21 +48,24 @@ inline __m512 MostOfLanes(__m512 x) {
   return _mm512_max_ps(x, _mm512_permute_ps(x, 0xb1));
 }
 
-// 255 · 128 · 2^(-i/64): sixteen bits hold a weight of 255 with seven more bits behind it.
+// 255 · 128 · 2^(-i/64): sixteen bits hold a weight of 255 with seven more bits behind it. Made by the compiler, since
+// nothing in this region may run before the processor is known.
 struct PowersOfTwo {
-  alignas(64) std::array<uint16_t, 64> of;
+  alignas(64) uint16_t of[64] = {};
+  constexpr PowersOfTwo() {
+    double power = 32640;
+    for (uint16_t& entry : of) {
+      entry = static_cast<uint16_t>(power + 0.5);
+      power *= 0.98922801319397548;  // 2^(-1/64)
+    }
+  }
 };
-inline const PowersOfTwo kPowersOfTwo = [] {
-  PowersOfTwo table;
-  for (size_t i = 0; i < table.of.size(); ++i)
-    table.of[i] = static_cast<uint16_t>(std::lround(32640 * std::exp2(-static_cast<double>(i) / 64)));
-  return table;
-}();
+constexpr PowersOfTwo kPowersOfTwo;
 
 // 128 · 255 · 2^-y as integers, of relative error 0.5 %, for y = below · factor / 64 >= 0: below rounds to k / 64, of
 // which the lower six bits choose from the table, and the others shift what they chose.
 struct Weights {
-  __m512i low = _mm512_load_si512(kPowersOfTwo.of.data()), high = _mm512_load_si512(kPowersOfTwo.of.data() + 32);
+  __m512i low = _mm512_load_si512(kPowersOfTwo.of), high = _mm512_load_si512(kPowersOfTwo.of + 32);
   __m512 factor, most;
 
   explicit Weights(float f) : factor(_mm512_set1_ps(64 * f)), most(_mm512_set1_ps(0x1p20f / (64 * f))) {}
@@ -74,7 +77,7 @@ struct Weights {
   }
 };
 
-// 2^y for y <= 0, of relative error 1.5 · 2⁻²⁴; 0 for -inf, NaN for NaN.
+// 2^y for y <= 8, of relative error 1.5 · 2⁻²⁴; 0 for -inf, NaN for NaN.
 inline __m512 Exp2(__m512 y) {
   const __m512 bounded = _mm512_max_ps(_mm512_set1_ps(-200.0f), y);  // NaN stays: max returns its second operand
   const __m512 n = _mm512_roundscale_ps(bounded, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);

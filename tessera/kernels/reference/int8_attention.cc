@@ -1,6 +1,7 @@
 // Attention in 8 bits as int8_attention.h writes it: one head and one row at a time, in double.
 #include "tessera/kernels/int8_attention.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <vector>
