@@ -36,10 +36,12 @@ constexpr char kFooter[] =
 
 RunSession Open(const RunOptions& options, const Globals& globals) {
   RunSession session{.options = options, .globals = &globals};
+  // A tower takes seconds for a picture, and packed weights pay at once.
+  const bool seeing = !options.images.empty() || !options.videos.empty();
   {
     ProgressBar bar(globals, ProgressBar::Unit::kItems);
     session.loaded = infer::Load(
-        options.model, {.pack = true, .pack_later = true},
+        options.model, {.pack = true, .pack_later = !seeing},
         [&](int64_t done, int64_t total) { bar.Update("loading", done, total); }, options.vision_file);
   }
   const models::LanguageModel& model = *session.loaded.model;
