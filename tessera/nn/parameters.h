@@ -86,7 +86,7 @@ class Parameters {
     Shape shape;
     bool packed = false;
     bool to_pack = false;  // at Pack()
-    Shape padded = {};  // what the value's shape becomes; that of the checkpoint if this has no axes
+    Shape padded = {};     // what the value's shape becomes; that of the checkpoint if this has no axes
   };
   Find find_;
   LoadOptions options_;
