@@ -4,9 +4,11 @@
 
 #include <utility>
 
+#include "tessera/core/isa.h"
 #include "tessera/core/mapped_file.h"
 #include "tessera/nn/padded_hidden.h"
 #include "tessera/ops/differentiable.h"
+#include "tessera/weights/exact_bf16.h"
 #include "tessera/weights/quantize_blocks.h"
 
 namespace tessera::nn {
@@ -30,6 +32,13 @@ Tensor OutOfMapping(const Tensor& value) {
 void RequireComputable(DType dtype, std::string_view what) {
   Require(dtype == DType::kF32 || dtype == DType::kBF16, "model: {} of dtype {}; choose f32 or bf16", what,
           Name(dtype));
+}
+
+// Whether f16 matrices are better off in bf16, where they lose nothing by it: products of pairs need it, and they round
+// x as the precision allows.
+bool MultipliesBf16Sooner(const LoadOptions& options) {
+  return options.pack && !options.weights && options.precision == ops::LinearPrecision::kFast &&
+         LiveIsa() == Isa::kAvx512Bf16;
 }
 
 }  // namespace
@@ -81,6 +90,11 @@ Parameter Parameters::Table(const std::string& name, const Shape& shape) {
 Parameter Parameters::Matrix(const std::string& name, const Shape& shape) {
   const Parameter parameter = Table(name, shape);
   Entry& entry = *by_name_.at(name);
+  if (MultipliesBf16Sooner(options_) && !entry.packed) {
+    const Tensor stored = entry.value;
+    entry.value = weights::ToBf16IfExact(stored);
+    if (entry.value.dtype() != stored.dtype()) ReleaseMappedPages({stored.raw(), static_cast<size_t>(stored.bytes())});
+  }
   if (options_.pack && options_.pack_later)
     entry.to_pack = true;
   else if (options_.pack)

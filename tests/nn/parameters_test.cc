@@ -5,6 +5,7 @@
 
 #include <map>
 
+#include "kernels/for_each_isa.h"
 #include "tessera/nn/linear.h"
 #include "tessera/nn/norm.h"
 #include "tessera/ops/differentiable.h"
@@ -50,6 +51,24 @@ TEST(Parameters, MissingAndWronglyShapedTensorsAreNamed) {
       ThrowsMessage<Error>(AllOf(HasSubstr("\"a.weight\""), HasSubstr("[2, 3]"), HasSubstr("[3, 3]"))));
   EXPECT_THAT([&] { parameters.Vector("ids", {2}); }, ThrowsMessage<Error>(HasSubstr("i64")));
   EXPECT_TRUE(parameters.names().empty());
+}
+
+// Where pairs of bf16 are multiplied, and only for inference at full speed.
+TEST(Parameters, F16MatricesBecomeBf16WhereTheyLoseNothing) {
+  Store store{
+      {{"from_bf16", Tensor::Full({4, 4}, 1.5, DType::kF16)}, {"fine", Tensor::Full({4, 4}, 0.1, DType::kF16)}}};
+  const auto dtype = [&](const char* name, const LoadOptions& options) {
+    Parameters parameters(store.find, options);
+    return (*parameters.Matrix(name, {4, 4})).dtype();
+  };
+  ForEachIsa([&](Isa isa) {
+    const DType narrowed = isa == Isa::kAvx512Bf16 ? DType::kBF16 : DType::kF16;
+    EXPECT_EQ(dtype("from_bf16", {.pack = true}), narrowed);
+    EXPECT_EQ(dtype("from_bf16", {.pack = true, .pack_later = true}), narrowed);
+    EXPECT_EQ(dtype("fine", {.pack = true}), DType::kF16);
+    EXPECT_EQ(dtype("from_bf16", {}), DType::kF16);
+    EXPECT_EQ(dtype("from_bf16", {.pack = true, .precision = ops::LinearPrecision::kExact}), DType::kF16);
+  });
 }
 
 TEST(Parameters, VectorsTakeTheActivationsDTypeAndMatricesTheirOwn) {
