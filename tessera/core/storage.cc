@@ -16,7 +16,7 @@ constexpr int64_t kLineBytes = 64;
 constexpr std::align_val_t kLine{kLineBytes};
 constexpr int64_t kHugePage = int64_t{2} << 20;
 // The C library keeps smaller blocks at hand itself; larger ones it splits and merges again at every operator.
-constexpr int64_t kReusedFrom = 1024, kWaitingAtMost = int64_t{256} << 20;
+constexpr int64_t kReusedFrom = 1024, kWaitingAtMost = int64_t{256} << 20, kStaleAfter = 8 * kWaitingAtMost;
 #if defined(__SANITIZE_ADDRESS__)  // GCC
 #define TESSERA_ADDRESS_SANITIZER 1
 #elif defined(__has_feature)
@@ -50,15 +50,18 @@ struct SizeClass {
   }
 };
 
-// Freed blocks by size. Never destroyed: tensors of static storage may outlive anything.
+// Freed blocks by size. Where there are too many, those go that nothing took while kStaleAfter other bytes were
+// freed: loading a model or another length of prompt leaves sizes that nothing asks for again. (Always the oldest one
+// would be wrong: sizes that come in turn and do not all fit would push each other out before any is used.)
+// Never destroyed: tensors of static storage may outlive anything.
 class Waiting {
  public:
   std::byte* Take(const SizeClass& size) {
     {
       const std::lock_guard lock(mutex_);
-      std::vector<std::byte*>& blocks = blocks_[size.index];
+      std::vector<Block>& blocks = blocks_[size.index];
       if (!blocks.empty()) {
-        std::byte* block = blocks.back();
+        std::byte* block = blocks.back().data;
         blocks.pop_back();
         bytes_ -= size.bytes;
         return block;
@@ -68,21 +71,40 @@ class Waiting {
   }
 
   void Give(std::byte* block, const SizeClass& size) {
+    std::vector<Block> stale;
     {
       const std::lock_guard lock(mutex_);
+      given_ += size.bytes;
+      if (kReuse && bytes_ + size.bytes > kWaitingAtMost) TakeStale(stale);
       if (kReuse && bytes_ + size.bytes <= kWaitingAtMost) {
-        blocks_[size.index].push_back(block);
+        blocks_[size.index].push_back({block, size.bytes, given_});
         bytes_ += size.bytes;
-        return;
+        block = nullptr;
       }
     }
-    DeleteBlock(block, size.bytes);
+    if (block != nullptr) DeleteBlock(block, size.bytes);
+    for (const Block& each : stale) DeleteBlock(each.data, each.bytes);
   }
 
  private:
+  struct Block {
+    std::byte* data;
+    int64_t bytes, since;  // since: what had been given then
+  };
+
+  void TakeStale(std::vector<Block>& stale) {
+    for (std::vector<Block>& blocks : blocks_) {
+      const auto fresh = std::find_if(blocks.begin(), blocks.end(),
+                                      [&](const Block& each) { return given_ - each.since <= kStaleAfter; });
+      for (auto each = blocks.begin(); each != fresh; ++each) bytes_ -= each->bytes;
+      stale.insert(stale.end(), blocks.begin(), fresh);
+      blocks.erase(blocks.begin(), fresh);
+    }
+  }
+
   std::mutex mutex_;
-  std::array<std::vector<std::byte*>, 256> blocks_;  // [class]
-  int64_t bytes_ = 0;
+  std::array<std::vector<Block>, 256> blocks_;  // [class], from the one that waits longest on
+  int64_t bytes_ = 0, given_ = 0;
 };
 
 Waiting& TheWaiting() {

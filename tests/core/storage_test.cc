@@ -41,6 +41,24 @@ TEST(Storage, BlocksInUseAreNeverSharedByThreads) {
   EXPECT_EQ(wrong, std::vector<int>(4));
 }
 
+TEST(Storage, SizesThatNothingAsksForAnyMoreMakeRoomForOthers) {
+#if defined(__SANITIZE_ADDRESS__)
+  GTEST_SKIP() << "nothing is reused, so that the sanitizer sees a use after free";
+#endif
+  constexpr int64_t kMiB = int64_t{1} << 20;
+  {  // what loading leaves: no room for another 40 MiB
+    std::vector<std::shared_ptr<std::byte>> left;
+    for (int i = 0; i < 5; ++i) left.push_back(AllocateStorage(48 * kMiB));
+  }
+  std::byte kept{};  // fresh memory of this size holds zeros
+  for (int i = 0; i < 100; ++i) {
+    const auto block = AllocateStorage(40 * kMiB);
+    kept = block.get()[100];
+    block.get()[100] = std::byte(0x5a);
+  }
+  EXPECT_EQ(kept, std::byte(0x5a));
+}
+
 TEST(StorageArena, PiecesLieApartAndOutliveTheArena) {
   std::vector<std::shared_ptr<std::byte>> pieces;
   {
