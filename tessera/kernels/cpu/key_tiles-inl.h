@@ -115,8 +115,9 @@ class KeyTiles {
   // Valid until the next call.
   View Load(int64_t t) {
     if (work_.pages) return LoadPage(t);
-    const size_t key_width = work_.key_width(), value_width = work_.value_width();
-    const Tile<T> k{rows_.get(), kTile, key_width, key_width}, v{rows_.get(), kTile, value_width, value_width};
+    // Rows of whole words are packed where they lie, though they are no whole number of vectors.
+    const size_t key_width = work_.key_width(), depth = work_.key_dim % kPerWord<T> == 0 ? work_.key_dim : key_width;
+    const Tile<T> k{rows_.get(), kTile, depth, key_width}, v{rows_.get(), kTile, work_.value_dim, work_.value_width()};
     PackTransposed<T>(TileRows(work_, sequence_, kv_head_, work_.x.k, t, k), Keys());
     Pack(TileRows(work_, sequence_, kv_head_, work_.x.v, t, v), Values());
     return {Keys(), Values()};

@@ -164,18 +164,25 @@ void PackTransposed(Tile<const T> a, Panel<T> b) {
                  {reinterpret_cast<float*>(b.data), b.steps(), a.rows, b.stride});
 }
 
-// The panel of A: its rows are the summed axis.            A [k, n], k even, B [k, n]
+// The panel of A: its rows are the summed axis.            A [k, n], k even, B [k, n'], zeros beyond n
 inline void Pack(Tile<const float> a, Panel<float> b) {
-  for (size_t p = 0; p < a.rows; ++p) std::memcpy(b.Step(p), a.Row(p), a.cols * sizeof(float));
+  for (size_t p = 0; p < a.rows; ++p) {
+    std::memcpy(b.Step(p), a.Row(p), a.cols * sizeof(float));
+    Clear(b.Step(p) + a.cols, b.cols - a.cols);
+  }
 }
 #if HWY_TARGET == HWY_AVX3
-HWY_INLINE __m512i Widened(const BFloat16* x) {
-  return _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(x)));
+// The numbers of x that `present` has, in words.
+HWY_INLINE __m512i Widened(const BFloat16* x, __mmask16 present) {
+  return _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(present, x));
 }
 inline void Pack(Tile<const BFloat16> a, Panel<BFloat16> b) {
-  for (size_t p = 0; p < a.rows; p += 2) {
-    for (size_t c = 0; c < a.cols; c += kColumnStep) {
-      const __m512i pairs = _mm512_or_si512(Widened(a.Row(p) + c), _mm512_slli_epi32(Widened(a.Row(p + 1) + c), 16));
+  for (size_t c = 0; c < b.cols; c += kColumnStep) {
+    const size_t left = a.cols > c ? a.cols - c : 0;
+    const auto present = static_cast<__mmask16>(left >= kColumnStep ? 0xffff : (1u << left) - 1);
+    for (size_t p = 0; p < a.rows; p += 2) {
+      const __m512i first = Widened(a.Row(p) + c, present), second = Widened(a.Row(p + 1) + c, present);
+      const __m512i pairs = _mm512_or_si512(first, _mm512_slli_epi32(second, 16));
       _mm512_storeu_si512(b.Step(p / 2) + 2 * c, pairs);
     }
   }
