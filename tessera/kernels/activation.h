@@ -13,6 +13,10 @@ Tensor Gelu(const Tensor& x);       // x Φ(x) = x/2 (1 + erf(x/√2))
 Tensor GeluTanh(const Tensor& x);   // x/2 (1 + tanh(√(2/π) (x + 0.044715 x³)))
 Tensor QuickGelu(const Tensor& x);  // x σ(1.702 x)
 
+// One of these by name; kNone is x itself.
+enum class Activation : uint8_t { kNone, kGelu, kGeluTanh, kQuickGelu };
+Tensor Activate(const Tensor& x, Activation activation);
+
 Tensor SiluMul(const Tensor& gate, const Tensor& up);  // silu(gate) ∘ up, equal shapes, rounded once
 void SiluMulRow(const float* gate, const float* up, int64_t count,
                 float* y);  // the same for `count` values; y may be gate

@@ -38,7 +38,7 @@ struct Task {
   const WeightAndBias* part = nullptr;
   Tensor* result = nullptr;
   size_t operand = 0;  // which
-  Tensor sums, bias;   // f32; only where they are added and rounded
+  Tensor sums, bias;   // f32; only where they are finished apart
 };
 
 // How the sums of a task become its result, all rows at once.
@@ -49,6 +49,7 @@ SumsToFinish WholeFinish(const Task& task) {
           .rows = y.dim(0),
           .columns = y.dim(1),
           .bias = task.bias ? task.bias.data<float>().data() : nullptr,
+          .activation = task.part->activation,
           .dtype = y.dtype(),
           .y = y.mutable_raw(),
           .y_stride = y.dim(1)};
@@ -76,18 +77,20 @@ void Multiply(const Tensor& a, std::span<const WeightAndBias> parts, std::option
   int64_t bytes = 0;
   for (size_t i = 0; i < parts.size(); ++i) {
     const Tensor &b = parts[i].weight, &bias = parts[i].bias;
+    const Activation activation = parts[i].activation;
     Check(a, b);
     Require(!bias || bias.shape() == Shape{b.dim(0)}, "product: bias {} for weight {}", bias.shape(), b.shape());
     const bool wide = a.dtype() == DType::kF64 || b.dtype() == DType::kF64;
     const DType dtype = wanted.value_or(wide ? DType::kF64 : DType::kF32);
     if (wide || dtype == DType::kF64) {
-      results[i] = FinishDouble(wide ? reference::Product(a, b) : Product(a, b, precision), bias, dtype);
+      const Tensor sums = wide ? reference::Product(a, b) : Product(a, b, precision);
+      results[i] = Activate(FinishDouble(sums, bias, dtype), activation);
       continue;
     }
     results[i] = Tensor::Empty({a.dim(0), b.dim(0)}, dtype);
     if (results[i].numel() == 0) continue;
     if (a.numel() == 0) {
-      results[i] = FinishDouble(Tensor::Zeros({a.dim(0), b.dim(0)}), bias, dtype);
+      results[i] = Activate(FinishDouble(Tensor::Zeros({a.dim(0), b.dim(0)}), bias, dtype), activation);
       continue;
     }
     const ProductOperand operand = OperandFor(a.dim(0), a.dtype(), b, precision);
@@ -110,7 +113,8 @@ void Multiply(const Tensor& a, std::span<const WeightAndBias> parts, std::option
   std::vector<ProductJob> jobs;
   for (Task& task : tasks) {
     ProductJob& job = jobs.emplace_back(ProductJob{.rows = a.dim(0)});
-    if (task.result->dtype() != DType::kF32 || task.bias) job.finish = WholeFinish(task);
+    if (task.result->dtype() != DType::kF32 || task.bias || task.part->activation != Activation::kNone)
+      job.finish = WholeFinish(task);
     const bool finished = job.finish.y != nullptr;
     AddWeight(task.part->weight, operands[task.operand], job);
     if (finished && job.finish.y == nullptr) task.sums = Tensor::Empty(task.result->shape());

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "tessera/core/tensor.h"
+#include "tessera/kernels/activation.h"
 
 namespace tessera::kernels {
 
@@ -33,11 +34,12 @@ Tensor Product(const Tensor& a, const Tensor& b, ProductPrecision precision = Pr
 std::vector<Tensor> Products(const Tensor& a, std::span<const Tensor> weights,
                              ProductPrecision precision = ProductPrecision::kFast);
 
-// y = a wᵀ + bias in `dtype`, for each of several weights: bit for bit what Products gives with an addition in f32 and
-// one rounding behind it, which here happen before the sums leave the cache. With an operand of f64 all of it is in
-// f64.
+// y = f(a wᵀ + bias) in `dtype`, for each of several weights: bit for bit what Products gives with an addition in f32,
+// one rounding and Activate behind it, which here happen before the sums leave the cache. With an operand of f64 the
+// sums are in f64.
 struct WeightAndBias {
   Tensor weight, bias;  // [N, K]; [N] of a floating dtype, or undefined
+  Activation activation = Activation::kNone;
 };
 std::vector<Tensor> Products(const Tensor& a, std::span<const WeightAndBias> weights, DType dtype,
                              ProductPrecision precision);

@@ -121,7 +121,7 @@ struct Projector {  // y = W_2 gelu(W_1 [x̂_1 … x̂_4] + b_1) + b_2, x̂ = LN
 
   Tensor operator()(const Tensor& blocks) const {  // [N, m², C'] -> [N, C]
     const Tensor x = ops::Reshape(pre_norm(blocks), {blocks.dim(0), blocks.dim(1) * blocks.dim(2)});
-    return linear_2(ops::Gelu(linear_1(x)));
+    return linear_2(linear_1(x, ops::Activation::kGelu));
   }
 };
 

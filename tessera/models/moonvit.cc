@@ -82,7 +82,7 @@ Tensor MoonVit::Block::operator()(const Tensor& x, const nn::RotaryTables& rotar
   };
   const Tensor o = nn::AttendAsProjected(wqkv, turned(part(0)), turned(part(1)), part(2), pictures);
   const Tensor h = ops::Add(x, wo(ops::Reshape(o, {P, C})));
-  return ops::Add(h, fc1(ops::GeluTanh(fc0(norm1(h)))));
+  return ops::Add(h, fc1(fc0(norm1(h), ops::Activation::kGeluTanh)));
 }
 
 MoonVit::MoonVit(const nn::Scope& s, const MoonVitConfig& c)

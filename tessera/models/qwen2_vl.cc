@@ -36,7 +36,7 @@ struct VisionBlock {  // h = x + Attention(LN(x));  y = h + W_2 quick_gelu(W_1 L
 
   Tensor operator()(const Tensor& x, const nn::RotaryTables& rotary, const ops::AttentionPattern& frames) const {
     const Tensor h = ops::Add(x, attention(norm1(x), rotary, frames));
-    return ops::Add(h, fc2(ops::QuickGelu(fc1(norm2(h)))));
+    return ops::Add(h, fc2(fc1(norm2(h), ops::Activation::kQuickGelu)));
   }
 };
 

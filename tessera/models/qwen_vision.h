@@ -71,7 +71,7 @@ class PatchMerger {
 
   Tensor operator()(const Tensor& x) const {  // [P, C] -> [P / m², out]
     const Tensor blocks = ops::Reshape(norm_(x), {x.numel() / block_width_, block_width_});
-    return second_(ops::Gelu(first_(blocks)));
+    return second_(first_(blocks, ops::Activation::kGelu));
   }
 
  private:

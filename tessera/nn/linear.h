@@ -23,8 +23,11 @@ class Linear {
     if (!shape.bias) return;
     bias_ = Padded(shape) ? s.PaddedVector("bias", {shape.out}, {Rows(shape)}) : s.Vector("bias", {shape.out});
   }
-  Tensor operator()(const Tensor& x) const {  // [..., in] -> [..., out]
-    return ops::Linear(x, *weight_, ops::LinearOptions{.bias = bias_ ? *bias_ : Tensor(), .precision = precision_});
+  // f(x Wᵀ + b): [..., in] -> [..., out]
+  Tensor operator()(const Tensor& x, ops::Activation activation = ops::Activation::kNone) const {
+    return ops::Linear(
+        x, *weight_,
+        ops::LinearOptions{.bias = bias_ ? *bias_ : Tensor(), .precision = precision_, .activation = activation});
   }
 
   // The results of several layers of one x, sooner than one after the other.

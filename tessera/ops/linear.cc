@@ -19,6 +19,21 @@ Tensor AsMatrix(const Tensor& x) { return x.Contiguous().Reshape({x.shape().With
 
 bool IsPlain(const Tensor& weight) { return !weight.packed() && !IsQuantized(weight.dtype()); }
 
+// The operator of that name, whose derivatives are known.
+Tensor Activated(const Tensor& x, Activation activation) {
+  switch (activation) {
+    case Activation::kGelu:
+      return Gelu(x);
+    case Activation::kGeluTanh:
+      return GeluTanh(x);
+    case Activation::kQuickGelu:
+      return QuickGelu(x);
+    case Activation::kNone:
+      break;
+  }
+  return x;
+}
+
 // y + bias for each row, in y's dtype (f32 or f64).
 void AddBias(Tensor& y, const Tensor& bias) {
   const auto add = [&]<typename T>(T) {
@@ -86,11 +101,15 @@ Tensor Linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
 Tensor Linear(const Tensor& x, const Tensor& weight, const LinearOptions& options) {
   const Tensor& bias = options.bias;
   Check(x, weight, bias);
+  const bool tracked = Tracked(x) || Tracked(weight) || (bias && Tracked(bias));
+  if (tracked && options.activation != Activation::kNone)
+    return Activated(Linear(x, weight, {.bias = bias, .precision = options.precision}), options.activation);
   const Tensor rows = AsMatrix(Detach(x)), w = Detach(weight);
-  const kernels::WeightAndBias part{.weight = w, .bias = bias ? Detach(bias) : Tensor()};
+  const kernels::WeightAndBias part{
+      .weight = w, .bias = bias ? Detach(bias) : Tensor(), .activation = options.activation};
   const Tensor y =
       kernels::Products(rows, {&part, 1}, x.dtype(), options.precision)[0].Reshape(x.shape().With(-1, w.dim(0)));
-  if (!Tracked(x) && !Tracked(weight) && !(bias && Tracked(bias))) return y;
+  if (!tracked) return y;
 
   std::vector<Tensor> inputs = {x, weight};
   if (bias) inputs.push_back(bias);

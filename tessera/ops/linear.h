@@ -24,10 +24,13 @@ namespace tessera::ops {
 // Derivatives in x, weight (plain dtypes) and bias. Throws Error if the shapes disagree; names the argument.
 Tensor Linear(const Tensor& x, const Tensor& weight, const Tensor& bias = {});
 
+// With an activation function, y = f(x Wᵀ + b): bit for bit what that operator gives of Linear, in less time.
 using LinearPrecision = kernels::ProductPrecision;
+using Activation = kernels::Activation;
 struct LinearOptions {
   Tensor bias = {};
   LinearPrecision precision = LinearPrecision::kFast;
+  Activation activation = Activation::kNone;
 };
 Tensor Linear(const Tensor& x, const Tensor& weight, const LinearOptions& options);
 

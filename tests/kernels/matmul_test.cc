@@ -170,6 +170,45 @@ TEST(Product, WithABiasInAnyDtypeIsASumAndARoundingMore) {
   });
 }
 
+TEST(Product, WithAnActivationIsTheActivationOfTheRoundedProductBitForBit) {
+  ForEachIsa([](Isa) {
+    for (const int64_t inputs : {256, 9216}) {  // finished in L1, and after sums that pass through memory
+      Tensor a = RandomMatrix(29, inputs, 1);
+      a.mutable_data<float>()[3] = std::numeric_limits<float>::quiet_NaN();
+      a.mutable_data<float>()[inputs + 5] = std::numeric_limits<float>::infinity();
+      for (const DType dtype : {DType::kF32, DType::kBF16, DType::kF16, DType::kQ8_0}) {
+        const Tensor weight = PackWeight(RandomWeight(51, inputs, 2, dtype));
+        for (const Tensor& bias : {Tensor(), RandomMatrix(1, 51, 4).Reshape({51})}) {
+          for (const Activation activation : {Activation::kGelu, Activation::kGeluTanh, Activation::kQuickGelu}) {
+            for (const DType result : {DType::kF32, DType::kBF16, DType::kF16}) {
+              for (const int64_t rows : {0, 1, 29}) {
+                const Tensor x = a.Slice(0, 0, rows);
+                const auto product = [&](Activation f) {
+                  const WeightAndBias part{.weight = weight, .bias = bias, .activation = f};
+                  return Products(x, {&part, 1}, result, ProductPrecision::kFast)[0];
+                };
+                const Tensor y = product(activation), expected = Activate(product(Activation::kNone), activation);
+                ASSERT_EQ(y.shape(), expected.shape());
+                ASSERT_EQ(y.dtype(), result);
+                if (rows == 0) continue;
+                ASSERT_EQ(std::memcmp(y.raw(), expected.raw(), static_cast<size_t>(y.bytes())), 0)
+                    << Name(dtype) << " to " << Name(result) << ", " << inputs << " inputs, " << rows << " rows";
+              }
+            }
+          }
+        }
+      }
+    }
+  });
+}
+
+TEST(Product, OfDoublesWithAnActivationIsThatInDouble) {
+  const Tensor x = Tensor::Full({1, 1}, 0.5, DType::kF64);
+  const WeightAndBias part{.weight = Tensor::Full({1, 1}, 1, DType::kF64), .activation = Activation::kQuickGelu};
+  const Tensor y = Products(x, {&part, 1}, DType::kF64, ProductPrecision::kFast)[0];
+  EXPECT_NEAR(y.data<double>()[0], 0.5 / (1 + std::exp(-0.851)), 1e-15);
+}
+
 TEST(Product, WithABiasOfAnotherLengthIsRefused) {
   const WeightAndBias part{.weight = Tensor::Zeros({4, 8}), .bias = Tensor::Zeros({3})};
   EXPECT_THROW(Products(Tensor::Zeros({2, 8}), {&part, 1}, DType::kF32, ProductPrecision::kFast), Error);

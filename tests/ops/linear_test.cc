@@ -101,6 +101,26 @@ TEST(Linear, DerivativesAgree) {
                          {RandomTensor({2, 3, 7}, 1), RandomTensor({5, 7}, 2), RandomTensor({5}, 3)});
 }
 
+TEST(Linear, WithAnActivationIsThatOperatorWithItsDerivatives) {
+  struct Case {
+    Activation activation;
+    Tensor (*alone)(const Tensor&);
+  };
+  const Tensor x = RandomTensor({2, 3, 8}, 1), w = RandomTensor({5, 8}, 2), b = RandomTensor({5}, 3);
+  for (const Case& c : {Case{Activation::kGelu, Gelu}, Case{Activation::kGeluTanh, GeluTanh},
+                        Case{Activation::kQuickGelu, QuickGelu}}) {
+    const LinearOptions options{.bias = b, .activation = c.activation};
+    const Tensor y = Linear(x, w, options), expected = c.alone(Linear(x, w, b));
+    ASSERT_EQ(y.shape(), expected.shape());
+    EXPECT_EQ(std::memcmp(y.raw(), expected.raw(), static_cast<size_t>(y.bytes())), 0);
+    ExpectDerivativesAgree(
+        [&](const std::vector<Tensor>& in) {
+          return Linear(in[0], in[1], {.bias = in[2], .activation = c.activation});
+        },
+        {x, w, b});
+  }
+}
+
 TEST(Linear, NoRowsGiveNoRowsAndZeroGradients) {
   const Tensor w = Variable(RandomTensor({4, 5}, 2, DType::kF32));
   const Tensor y = Linear(Tensor::Zeros({0, 5}), w);

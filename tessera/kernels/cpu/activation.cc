@@ -10,16 +10,19 @@
 #include <hwy/highway.h>
 
 #include "tessera/kernels/cpu/elementwise-inl.h"
+#include "tessera/kernels/cpu/gelu-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace tessera::kernels::HWY_NAMESPACE {
 namespace {
 namespace hn = hwy::HWY_NAMESPACE;
 using lanes::Constant;
+using lanes::GeluTanhInner;
+using lanes::kCubic;
+using lanes::kQuick;
+using lanes::kSqrt2OverPi;
 using lanes::RunMap;
 using lanes::Vector;
-
-constexpr float kSqrt2OverPi = 0.79788456080286535588f, kCubic = 0.044715f, kQuick = 1.702f;
 
 // x σ(x) = x / (1 + e^-x)
 HWY_INLINE Vector SiluOf(Vector x) { return hn::Div(x, hn::Add(Constant(1.0f), lanes::Exp(hn::Neg(x)))); }
@@ -28,11 +31,6 @@ HWY_INLINE Vector SiluSlope(Vector x) {
   const Vector one = Constant(1.0f), s = lanes::Sigmoid(x);
   return hn::Mul(s, hn::MulAdd(x, hn::Sub(one, s), one));
 }
-// √(2/π) (x + 0.044715 x³)
-HWY_INLINE Vector GeluTanhInner(Vector x) {
-  return hn::Mul(Constant(kSqrt2OverPi), hn::MulAdd(hn::Mul(Constant(kCubic), hn::Mul(x, x)), x, x));
-}
-
 void ReluValues(const UnaryArgs& args) {
   RunMap(args, [](Vector x) HWY_ATTR {  // -0 and NaN stay
     return hn::IfThenElse(hn::Lt(x, hn::Zero(lanes::Floats())), hn::Zero(lanes::Floats()), x);
@@ -47,19 +45,9 @@ void SigmoidValues(const UnaryArgs& args) {
 void SiluValues(const UnaryArgs& args) {
   RunMap(args, [](Vector x) HWY_ATTR { return SiluOf(x); });
 }
-void GeluValues(const UnaryArgs& args) {
-  RunMap(args, [](Vector x) HWY_ATTR { return hn::Mul(x, lanes::NormalCdf(x)); });
-}
-// (1 + tanh u) / 2 = σ(2u), which keeps its digits where tanh u is near -1
-void GeluTanhValues(const UnaryArgs& args) {
-  RunMap(args, [](Vector x) HWY_ATTR {
-    const Vector u = GeluTanhInner(x);
-    return hn::Mul(x, lanes::Sigmoid(hn::Add(u, u)));
-  });
-}
-void QuickGeluValues(const UnaryArgs& args) {
-  RunMap(args, [](Vector x) HWY_ATTR { return hn::Mul(x, lanes::Sigmoid(hn::Mul(Constant(kQuick), x))); });
-}
+void GeluValues(const UnaryArgs& args) { RunMap(args, lanes::GeluOf()); }
+void GeluTanhValues(const UnaryArgs& args) { RunMap(args, lanes::GeluTanhOf()); }
+void QuickGeluValues(const UnaryArgs& args) { RunMap(args, lanes::QuickGeluOf()); }
 void SiluMulValues(const BinaryArgs& args) {
   RunMap(args, [](Vector gate, Vector up) HWY_ATTR { return hn::Mul(SiluOf(gate), up); });
 }
@@ -141,6 +129,19 @@ Tensor QuickGelu(const Tensor& x) {
 }
 Tensor SiluMul(const Tensor& gate, const Tensor& up) {
   return IsDouble(gate) ? reference::SiluMul(gate, up) : RunBinary(TESSERA_DISPATCH(SiluMulValues), gate, up);
+}
+Tensor Activate(const Tensor& x, Activation activation) {
+  switch (activation) {
+    case Activation::kGelu:
+      return Gelu(x);
+    case Activation::kGeluTanh:
+      return GeluTanh(x);
+    case Activation::kQuickGelu:
+      return QuickGelu(x);
+    case Activation::kNone:
+      break;
+  }
+  return x;
 }
 void SiluMulRow(const float* gate, const float* up, int64_t count, float* y) {
   const auto bytes = [](const float* p) { return reinterpret_cast<const std::byte*>(p); };

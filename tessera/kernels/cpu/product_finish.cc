@@ -7,6 +7,7 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
+#include "tessera/kernels/cpu/gelu-inl.h"
 #include "tessera/kernels/cpu/lanes-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -14,6 +15,15 @@ namespace tessera::kernels::HWY_NAMESPACE {
 namespace {
 namespace hn = hwy::HWY_NAMESPACE;
 using lanes::Vector;
+
+// f of each value of y, rounded as it is there.
+template <typename F>
+void ActivateRows(const SumsToFinish& args, const F& f) {
+  lanes::WithType(args.dtype, [&]<typename T>(T) HWY_ATTR {
+    T* y = reinterpret_cast<T*>(args.y);
+    for (int64_t r = 0; r < args.rows; ++r, y += args.y_stride) lanes::Map(args.columns, y, f, y);
+  });
+}
 
 void FinishRowsOfSums(const SumsToFinish& f) {
   lanes::WithType(f.dtype, [&]<typename T>(T) HWY_ATTR {
@@ -30,6 +40,9 @@ void FinishRowsOfSums(const SumsToFinish& f) {
       }
     }
   });
+  if (f.activation == Activation::kGelu) ActivateRows(f, lanes::GeluOf());
+  if (f.activation == Activation::kGeluTanh) ActivateRows(f, lanes::GeluTanhOf());
+  if (f.activation == Activation::kQuickGelu) ActivateRows(f, lanes::QuickGeluOf());
 }
 
 }  // namespace

@@ -1,10 +1,11 @@
 #pragma once
-// What becomes of a product's sums: y = round(sums + bias).
+// What becomes of a product's sums: y = round(f(round(sums + bias))), f an activation function or nothing.
 
 #include <cstddef>
 #include <cstdint>
 
 #include "tessera/core/dtype.h"
+#include "tessera/kernels/activation.h"
 
 namespace tessera::kernels {
 
@@ -14,13 +15,14 @@ struct SumsToFinish {
   int64_t stride = 0;  // from row to row, in values
   int64_t rows = 0, columns = 0;
   const float* bias = nullptr;  // [columns]; null: none
-  DType dtype = DType::kF32;    // of y: f32, bf16 or f16
+  Activation activation = Activation::kNone;
+  DType dtype = DType::kF32;  // of y: f32, bf16 or f16
   std::byte* y = nullptr;
   int64_t y_stride = 0;  // from row to row, in values
 };
 
-// One addition and one rounding for each value: it adds nothing to what an inner loop moves, where an operator of its
-// own would read and write all of y.
+// Few operations for each value while it is in L1: they add nothing to what an inner loop moves, where an operator of
+// its own would read and write all of y. The activation function sees rounded values, as that operator would.
 void FinishSums(const SumsToFinish& finish);
 
 }  // namespace tessera::kernels
