@@ -12,8 +12,8 @@
 
 namespace tessera {
 
-// `bytes` bytes, aligned to 64, their values unset. Blocks of 64 KiB and more are reused; what waits for reuse is at
-// most 256 MiB together. Throws std::bad_alloc.
+// `bytes` bytes, aligned to 64, their values unset. Blocks of 1 KiB and more are reused; what waits for reuse is at
+// most 256 MiB together, and sizes that are no longer asked for make room for others. Throws std::bad_alloc.
 std::shared_ptr<std::byte> AllocateStorage(int64_t bytes);
 
 // Hands out pieces of large blocks, one after the other; a block is freed when its last piece is. For memory that is
