@@ -42,7 +42,12 @@ TEST(Storage, BlocksInUseAreNeverSharedByThreads) {
 }
 
 TEST(Storage, SizesThatNothingAsksForAnyMoreMakeRoomForOthers) {
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(__has_feature)  // clang
+#define TESSERA_HAS_FEATURE(feature) __has_feature(feature)
+#else
+#define TESSERA_HAS_FEATURE(feature) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || TESSERA_HAS_FEATURE(address_sanitizer)
   GTEST_SKIP() << "nothing is reused, so that the sanitizer sees a use after free";
 #endif
   constexpr int64_t kMiB = int64_t{1} << 20;
