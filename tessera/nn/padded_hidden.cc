@@ -12,9 +12,7 @@ constexpr int64_t kBlockValues = 32;
 }  // namespace
 
 int64_t PaddedHidden(const Scope& first, int64_t width) {
-  const LoadOptions& options = first.options();
-  const bool fastest = options.pack && options.precision == ops::LinearPrecision::kFast && !options.weights;
-  if (!fastest || width % kBlockValues == 0 || !first.Has("weight")) return width;
+  if (!first.options().fastest() || width % kBlockValues == 0 || !first.Has("weight")) return width;
   if (!IsQuantized(first.StoredDType("weight"))) return width;
   return (width + kBlockValues - 1) / kBlockValues * kBlockValues;
 }

@@ -36,10 +36,7 @@ void RequireComputable(DType dtype, std::string_view what) {
 
 // Whether f16 matrices are better off in bf16, where they lose nothing by it: products of pairs need it, and they round
 // x as the precision allows.
-bool MultipliesBf16Sooner(const LoadOptions& options) {
-  return options.pack && !options.weights && options.precision == ops::LinearPrecision::kFast &&
-         LiveIsa() == Isa::kAvx512Bf16;
-}
+bool MultipliesBf16Sooner(const LoadOptions& options) { return options.fastest() && LiveIsa() == Isa::kAvx512Bf16; }
 
 }  // namespace
 

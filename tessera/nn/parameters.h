@@ -29,6 +29,9 @@ struct LoadOptions {
   bool pack = false;                // reorder matrices for the fastest product: inference only, no gradients
   bool pack_later = false;          // with `pack`: not while loading, but when Parameters::Pack() is called
   ops::LinearPrecision precision = ops::LinearPrecision::kFast;  // of products with block formats
+  // Whether products may be the fastest that the stored weights allow: in panels, x rounded as they like.
+  bool fastest() const { return pack && !weights && precision == ops::LinearPrecision::kFast; }
+
   std::function<void()> on_weight;  // called after each weight is loaded, to show how far loading has come
 };
 
