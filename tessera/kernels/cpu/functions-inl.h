@@ -55,13 +55,21 @@ HWY_INLINE Vector TimesPowerOfTwo(Vector x, hn::Vec<hn::Rebind<int32_t, Floats> 
 // e^r = 1 + r + r² q(r): q's error is below 2^-34 of the result. At the bounds the result is 0 or infinity.
 HWY_INLINE Vector Exp(Vector x) {
   constexpr float q[] = {0.5f, 0.16666666f, 0.041666295f, 0.008333497f, 0.0013944659f, 0.00019790341f};
+#if HWY_TARGET == HWY_AVX3  // whose bounds let NaN through: they return their second operand
+  const Vector bounded{_mm512_min_ps(_mm512_set1_ps(89), _mm512_max_ps(_mm512_set1_ps(-104), x.raw))};
+#else
   const Vector bounded = hn::Min(hn::Max(x, Constant(-104.0f)), Constant(89.0f));
+#endif
   const Vector n = hn::Round(hn::Mul(bounded, Constant(1.44269504f)));
   Vector r = hn::NegMulAdd(n, Constant(0.693359375f), bounded);  // ln 2 = 0x3f318000 and the rest
   r = hn::NegMulAdd(n, Constant(-2.12194440e-4f), r);
   const Vector e = hn::Add(hn::MulAdd(hn::Mul(r, r), Polynomial(r, q), r), Constant(1.0f));
+#if HWY_TARGET == HWY_AVX3
+  return Vector{_mm512_scalef_ps(e.raw, n.raw)};
+#else
   const Vector y = TimesPowerOfTwo(e, hn::ConvertTo(hn::Rebind<int32_t, Floats>(), n));
   return hn::IfThenElse(hn::IsNaN(x), x, y);
+#endif
 }
 
 // tanh x = x + x³ p(x²) below 0.625, where p's error is below 2^-32 of the result; sign(x) (1 - 2 / (e^2|x| + 1))
