@@ -12,18 +12,6 @@ constexpr float kInnerEps = 1e-6f;
 
 Tensor Middle(const Tensor& x, int64_t begin, int64_t end) { return ops::Slice(x, -1, begin, end); }
 
-// y[:, h] = x[:, h] W_hᵀ for every head: x [T, H, in] -> [T, H, out].
-Tensor EachHead(const Tensor& x, const std::vector<Tensor>& weights, ops::LinearPrecision precision) {
-  const int64_t T = x.dim(0), H = x.dim(1), in = x.dim(2);
-  const Tensor by_head = ops::Transpose(x, 0, 1);
-  std::vector<Tensor> results;
-  for (int64_t h = 0; h < H; ++h)
-    results.push_back(ops::Linear(ops::Reshape(ops::Slice(by_head, 0, h, h + 1), {T, in}),
-                                  weights[static_cast<size_t>(h)], ops::LinearOptions{.precision = precision}));
-  const Tensor y = ops::Concat(results, 0);
-  return ops::Transpose(ops::Reshape(y, {H, T, y.dim(1)}), 0, 1);
-}
-
 }  // namespace
 
 LatentAttention::LatentAttention(const Scope& s, const LatentAttentionShape& shape, const Rope& rope)
@@ -75,43 +63,45 @@ LatentAttention::Absorbed LatentAttention::Absorb() const {
   return absorbed;
 }
 
-Tensor LatentAttention::Queries(const Tensor& x) const {
+Tensor LatentAttention::ProjectedQueries(const Tensor& x) const {
   return shape_.query_rank > 0 ? q_[1](norms_[1](q_[0](x))) : q_[0](x);
 }
 
 Tensor LatentAttention::operator()(const Tensor& x, const LayerContext& context) const {
   const int64_t T = x.dim(0), H = shape_.heads, N = shape_.nope_dim, P = shape_.rope_dim, R = shape_.latent;
-  const Tensor q = ops::Reshape(Queries(x), {T, H, N + P});
+  const Tensor q = ops::Reshape(ProjectedQueries(x), {T, H, N + P});
   const Tensor down = kv_a_(x);
   const Tensor latent = norms_[0](Middle(down, 0, R));
   const Tensor key = rope_.Turn(ops::Reshape(Middle(down, R, R + P), {T, 1, P}), context.rotary);
-  const std::vector<Tensor> parts{Middle(q, 0, N), rope_.Turn(Middle(q, N, N + P), context.rotary)};
-  const Tensor o = context.pass.cache || k_b_ ? OverLatents(ops::Concat(parts, -1), latent, key, context.pass)
-                                              : Expanded(ops::Concat(parts, -1), latent, key, context.pass);
+  const Queries queries{Middle(q, 0, N), rope_.Turn(Middle(q, N, N + P), context.rotary)};
+  const Tensor o = context.pass.cache || k_b_ ? OverLatents(queries, latent, key, context.pass)
+                                              : Expanded(queries, latent, key, context.pass);
   return o_(ops::Reshape(o, {T, H * shape_.value_dim}));
 }
 
-Tensor LatentAttention::Expanded(const Tensor& q, const Tensor& latent, const Tensor& key,
+Tensor LatentAttention::Expanded(const Queries& q, const Tensor& latent, const Tensor& key,
                                  const Context& context) const {
-  const int64_t T = q.dim(0), H = shape_.heads, N = shape_.nope_dim, V = shape_.value_dim;
+  const int64_t T = latent.dim(0), H = shape_.heads, N = shape_.nope_dim, V = shape_.value_dim;
   const Tensor kv =
       ops::Reshape(ops::Linear(latent, *kv_b_, ops::LinearOptions{.precision = precision_}), {T, H, N + V});
   const Tensor each_head = ops::Add(Tensor::Zeros({T, H, shape_.rope_dim}, key.dtype()), key);
   const std::vector<Tensor> k{Middle(kv, 0, N), each_head};
-  return ops::Attend(q, ops::Concat(k, -1), Middle(kv, N, N + V), context.pattern, {.scale = shape_.scale});
+  const std::vector<Tensor> both{q.nope, q.rope};
+  return ops::Attend(ops::Concat(both, -1), ops::Concat(k, -1), Middle(kv, N, N + V), context.pattern,
+                     {.scale = shape_.scale});
 }
 
-Tensor LatentAttention::OverLatents(const Tensor& q, const Tensor& latent, const Tensor& key,
+Tensor LatentAttention::OverLatents(const Queries& q, const Tensor& latent, const Tensor& key,
                                     const Context& context) const {
-  const int64_t T = q.dim(0), N = shape_.nope_dim, P = shape_.rope_dim, R = shape_.latent;
+  const int64_t T = latent.dim(0), R = shape_.latent;
   const Absorbed now = absorbed_.keys.empty() ? Absorb() : Absorbed{};
   const Absorbed& absorbed = absorbed_.keys.empty() ? now : absorbed_;
-  const std::vector<Tensor> queries{EachHead(Middle(q, 0, N), absorbed.keys, precision_), Middle(q, N, N + P)};
+  const std::vector<Tensor> queries{ops::LinearOfEachHead(q.nope, absorbed.keys, precision_), q.rope};
   const Tensor values = ops::Reshape(latent, {T, 1, R});
   const std::vector<Tensor> keys{values, key};
   const Tensor o = AttendInContext(ops::Concat(queries, -1), ops::Concat(keys, -1), values, context, shape_.layer,
                                    {.scale = shape_.scale});
-  return EachHead(o, absorbed.values, precision_);
+  return ops::LinearOfEachHead(o, absorbed.values, precision_);
 }
 
 }  // namespace tessera::nn

@@ -43,9 +43,13 @@ class LatentAttention {
     std::vector<Tensor> keys, values;
   };
   Absorbed Absorb() const;
-  Tensor Queries(const Tensor& x) const;
-  Tensor Expanded(const Tensor& q, const Tensor& latent, const Tensor& key, const Context& context) const;
-  Tensor OverLatents(const Tensor& q, const Tensor& latent, const Tensor& key, const Context& context) const;
+  // What meets keys by content, [T, H, N], and what meets them by position, turned, [T, H, P].
+  struct Queries {
+    Tensor nope, rope;
+  };
+  Tensor ProjectedQueries(const Tensor& x) const;
+  Tensor Expanded(const Queries& q, const Tensor& latent, const Tensor& key, const Context& context) const;
+  Tensor OverLatents(const Queries& q, const Tensor& latent, const Tensor& key, const Context& context) const;
 
   LatentAttentionShape shape_;
   Rope rope_;

@@ -4,9 +4,11 @@
 #include <array>
 #include <vector>
 
+#include "tessera/kernels/head_product.h"
 #include "tessera/kernels/packed_weight.h"
 #include "tessera/ops/differentiable.h"
 #include "tessera/ops/elementwise.h"
+#include "tessera/ops/view.h"
 
 namespace tessera::ops {
 namespace {
@@ -162,6 +164,18 @@ std::vector<Tensor> LinearEach(const Tensor& x, std::span<const LinearPart> part
   std::vector<Tensor> results = kernels::Products(AsMatrix(x), plain, x.dtype(), precision);
   for (Tensor& y : results) y = y.Reshape(x.shape().With(-1, y.dim(1)));
   return results;
+}
+
+Tensor LinearOfEachHead(const Tensor& x, std::span<const Tensor> weights, LinearPrecision precision) {
+  Require(x.defined() && x.rank() == 3 && x.dim(1) == std::ssize(weights),
+          "linear of each head: {} weights for x {}; it must be [tokens, heads, inputs]", weights.size(), x.shape());
+  for (const Tensor& weight : weights) Check(x, weight, {});
+  if (!Tracked(x) && std::ranges::none_of(weights, Tracked))
+    return kernels::ProductOfEachHead(x.Contiguous(), weights, x.dtype(), precision);
+  std::vector<Tensor> results;
+  for (int64_t h = 0; h < x.dim(1); ++h)
+    results.push_back(Linear(Slice(x, 1, h, h + 1), weights[static_cast<size_t>(h)], {.precision = precision}));
+  return Concat(results, 1);
 }
 
 Tensor GatedLinear(const Tensor& x, const LinearPart& gate, const LinearPart& up, LinearPrecision precision) {

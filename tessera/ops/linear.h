@@ -41,6 +41,12 @@ struct LinearPart {
 std::vector<Tensor> LinearEach(const Tensor& x, std::span<const LinearPart> parts,
                                LinearPrecision precision = LinearPrecision::kFast);
 
+// y[:, h] = x[:, h] W_hᵀ: a layer for each head, x [T, H, K] and H weights [N, K] -> [T, H, N] in x's dtype, bit for
+// bit what Linear gives of each head alone. In inference heads are read and written where they lie, in one parallel
+// loop.
+Tensor LinearOfEachHead(const Tensor& x, std::span<const Tensor> weights,
+                        LinearPrecision precision = LinearPrecision::kFast);
+
 // y = silu(x W_gateᵀ + b_gate) ∘ (x W_upᵀ + b_up): the first half of a gated feed-forward layer (Shazeer 2020), bit for
 // bit what SiluMul of the two layers gives. In inference without biases the two products are never stored.
 Tensor GatedLinear(const Tensor& x, const LinearPart& gate, const LinearPart& up,

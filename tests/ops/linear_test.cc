@@ -67,6 +67,33 @@ TEST(LinearEach, IsLinearOfEachPartWithItsGradients) {
     ExpectDerivativesAgree([&](std::vector<Tensor> in) { return both(in)[part]; }, {x, w, b, u});
 }
 
+TEST(LinearOfEachHead, HasTheBitsOfItsLayers) {
+  for (const DType dtype : {DType::kF64, DType::kF32, DType::kBF16}) {
+    const Tensor x = RandomTensor({7, 2, 8}, 1, dtype);
+    const std::vector<Tensor> weights = {RandomTensor({5, 8}, 2, dtype), RandomTensor({5, 8}, 3, dtype)};
+    const Tensor y = LinearOfEachHead(x, weights), tracked = LinearOfEachHead(Variable(x), weights);
+    ASSERT_EQ(y.shape(), Shape({7, 2, 5}));
+    ASSERT_EQ(y.dtype(), dtype);
+    EXPECT_EQ(std::memcmp(y.raw(), tracked.raw(), static_cast<size_t>(y.bytes())), 0) << Name(dtype);
+  }
+}
+
+TEST(LinearOfEachHead, HasTheDerivativesOfItsLayers) {
+  ExpectDerivativesAgree(
+      [](std::vector<Tensor> in) {
+        return LinearOfEachHead(in[0], std::vector<Tensor>{in[1], in[2]});
+      },
+      {RandomTensor({3, 2, 8}, 1), RandomTensor({5, 8}, 2), RandomTensor({5, 8}, 3)});
+}
+
+TEST(LinearOfEachHead, SaysWhatDoesNotFit) {
+  const Tensor x = RandomTensor({3, 2, 8}, 1), w = RandomTensor({5, 8}, 2);
+  EXPECT_THROW(LinearOfEachHead(x, std::vector<Tensor>{w}), Error);
+  EXPECT_THROW(LinearOfEachHead(x, std::vector<Tensor>{w, RandomTensor({5, 9}, 3)}), Error);
+  EXPECT_THROW(LinearOfEachHead(x, std::vector<Tensor>{w, RandomTensor({4, 8}, 3)}), Error);
+  EXPECT_EQ(LinearOfEachHead(Tensor::Zeros({0, 2, 8}), std::vector<Tensor>{w, w}).shape(), Shape({0, 2, 5}));
+}
+
 TEST(GatedLinear, IsSiluMulOfTheTwoLayersWithItsGradients) {
   const Tensor x = RandomTensor({6, 8}, 1), w = RandomTensor({5, 8}, 2), u = RandomTensor({5, 8}, 3);
   const Tensor b = RandomTensor({5}, 4);
