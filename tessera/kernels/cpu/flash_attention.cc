@@ -136,7 +136,7 @@ class ForwardBlock {
   void WholeTile(int64_t t, const Keys& kt, const Values& v, const PartialRows& out) {
     for (size_t r = 0; r < block_.rows(); r += kRowGroup) {
       Scores(r, GroupAt(r, block_.rows()), kt, nullptr, out);
-      tiles_.Prefetch(t + 1, r / kRowGroup);
+      if constexpr (!requires { kt.ahead; }) tiles_.Prefetch(t + 1, r / kRowGroup);
     }
     MulAdd<T>(Weights(), v, Outputs(out));  // O' += P Vj
   }

@@ -133,28 +133,29 @@ class KeyTiles {
   template <typename Body>
   void WithStored(int64_t t, const Body& body) const {
     const std::byte *keys = Page(t), *values = keys + layout_->values;
+    const ReadAhead end{keys + layout_->head_bytes, HasTile(t + 1) ? Page(t + 1) : nullptr};
     const size_t width = work_.value_width();
     if (layout_->dtype == DTypeOf<T>) {
-      return body(StoredPanel<T>{{reinterpret_cast<const T*>(keys), work_.key_dim, kTile, kTile}},
-                  StoredPanel<T>{{reinterpret_cast<const T*>(values), kTile, width, width}});
+      return body(StoredPanel<T>{{reinterpret_cast<const T*>(keys), work_.key_dim, kTile, kTile}, end},
+                  StoredPanel<T>{{reinterpret_cast<const T*>(values), kTile, width, width}, end});
     }
     if constexpr (kPerWord<T> == 1) {
       if (layout_->dtype == DType::kF16)
-        return body(HalfPanel{keys, work_.key_dim, kTile}, HalfPanel{values, kTile, width});
+        return body(HalfPanel{keys, work_.key_dim, kTile, end}, HalfPanel{values, kTile, width, end});
       const size_t key_blocks = (work_.key_dim + 31) / 32, value_blocks = (work_.value_dim + 31) / 32;
       LoadRow(keys + layout_->key_scales, DType::kF16, scales_.get(), key_blocks * kTile);
       float* value_scales = scales_.get() + key_blocks * kTile;
       LoadRow(keys + layout_->value_scales, DType::kF16, value_scales, kTile * value_blocks);
-      body(ByteKeys{keys, scales_.get(), work_.key_dim, kTile},
-           ByteValues{values, value_scales, kTile, width, value_blocks});
+      body(ByteKeys{keys, scales_.get(), work_.key_dim, kTile, end},
+           ByteValues{values, value_scales, kTile, width, value_blocks, end});
     }
   }
 
   // Asks for tile t, if there is one: for row j of a plain tensor, or, with j = 0, for the beginning of a page. Rows of
-  // one head, and pages, lie too far apart for the processor to guess.
+  // one head, and pages, lie too far apart for the processor to guess. Stored panels ask themselves.
   void Prefetch(int64_t t, size_t j) const {
     if (work_.pages) {
-      if (j > 0 || t * kTileKeys >= work_.sequences[sequence_].sequence->key_count) return;
+      if (j > 0 || !HasTile(t)) return;
       const std::byte* block = Page(t);
       const int64_t bytes = std::min<int64_t>(layout_->head_bytes, kAheadBytes);
       for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(block + i, 0, 2);
@@ -172,6 +173,7 @@ class KeyTiles {
   Panel<T> Keys() const { return {kt_.get(), work_.key_dim, kTile, kTile}; }
   Panel<T> Values() const { return {v_.get(), kTile, work_.value_width(), work_.value_width()}; }
 
+  bool HasTile(int64_t t) const { return t * kTileKeys < work_.sequences[sequence_].sequence->key_count; }
   const std::byte* Page(int64_t t) const {
     const int32_t page = work_.sequences[sequence_].sequence->pages[static_cast<size_t>(t)];
     return work_.pages->base + page * layout_->page_bytes + kv_head_ * layout_->head_bytes;
@@ -212,7 +214,7 @@ class KeyTiles {
       if (layout_->dtype == DType::kQ8_0) {
         const size_t blocks = (depth + 31) / 32;
         LoadRow(block + layout_->key_scales, DType::kF16, scales_.get(), kTile * blocks);
-        StorePanel(ByteValues{block, scales_.get(), kTile, width, blocks}, rows_.get());
+        StorePanel(ByteValues{block, scales_.get(), kTile, width, blocks, nullptr}, rows_.get());
       } else {
         LoadRow(block, layout_->dtype, rows_.get(), kTile * width);
       }

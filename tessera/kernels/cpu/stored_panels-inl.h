@@ -3,7 +3,8 @@
 // numbers are those of the tile, so are the bits of the products.
 //
 // Pages are short and lie anywhere: a processor that guesses the next lines begins anew in each. So every step asks for
-// what is kAheadBytes further; values lie behind keys, and the page after them is begun by KeyTiles::Prefetch.
+// what is read kAheadBytes later: values lie behind keys, and behind both the next page of the head. Lines go to the
+// second-level cache, which waits for more of them at once than the first: a fifth more tokens a second behind 8,192.
 #if defined(TESSERA_KERNELS_CPU_STORED_PANELS_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef TESSERA_KERNELS_CPU_STORED_PANELS_INL_H_
 #undef TESSERA_KERNELS_CPU_STORED_PANELS_INL_H_
@@ -16,18 +17,30 @@
 TESSERA_BEFORE_TILES();
 namespace tessera::kernels::HWY_NAMESPACE {
 
-constexpr size_t kAheadBytes = 4096;
+constexpr ptrdiff_t kAheadBytes = 4096;
 
-HWY_INLINE void AskAhead(const void* from, size_t bytes) {
-  const char* line = static_cast<const char*>(from) + kAheadBytes;
-  for (size_t i = 0; i < bytes; i += 64) __builtin_prefetch(line + i, 0, 3);
-}
+// Where reading goes on.
+struct ReadAhead {
+  const std::byte* end = nullptr;   // of the head's block
+  const std::byte* next = nullptr;  // its block in the next page, if there is one
+
+  HWY_INLINE void Ask(const void* from, size_t bytes) const {
+    const std::byte* line = static_cast<const std::byte*>(from) + kAheadBytes;
+    if (line >= end) {
+      if (next == nullptr) return;
+      line = next + (line - end);
+    }
+    for (size_t i = 0; i < bytes; i += 64) __builtin_prefetch(line + i, 0, 2);
+  }
+};
 
 // In the order that products of T read.
 template <typename T>
 struct StoredPanel : Panel<const T> {
+  ReadAhead ahead;
+
   HWY_INLINE void Ahead(size_t u, size_t c, size_t n) const {
-    AskAhead(this->Step(u) + c * kPerWord<T>, n * sizeof(float));
+    ahead.Ask(this->Step(u) + c * kPerWord<T>, n * sizeof(float));
   }
 };
 
@@ -35,13 +48,14 @@ struct StoredPanel : Panel<const T> {
 struct HalfPanel {
   const std::byte* data;
   size_t depth, cols;
+  ReadAhead ahead;
 
   size_t steps() const { return depth; }
   HWY_INLINE Vector Load(size_t u, size_t c) const {
     const hn::Rebind<hwy::float16_t, Floats> half;
     return hn::PromoteTo(Floats(), hn::LoadU(half, reinterpret_cast<const hwy::float16_t*>(data) + u * cols + c));
   }
-  HWY_INLINE void Ahead(size_t u, size_t c, size_t n) const { AskAhead(data + 2 * (u * cols + c), 2 * n); }
+  HWY_INLINE void Ahead(size_t u, size_t c, size_t n) const { ahead.Ask(data + 2 * (u * cols + c), 2 * n); }
 };
 
 HWY_INLINE Vector LoadBytes(const std::byte* from) {
@@ -55,12 +69,13 @@ struct ByteKeys {
   const std::byte* data;
   const float* scales;
   size_t depth, cols;
+  ReadAhead ahead;
 
   size_t steps() const { return depth; }
   HWY_INLINE Vector Load(size_t u, size_t c) const {
     return hn::Mul(hn::LoadU(Floats(), scales + u / 32 * cols + c), LoadBytes(data + u * cols + c));
   }
-  HWY_INLINE void Ahead(size_t u, size_t c, size_t n) const { AskAhead(data + u * cols + c, n); }
+  HWY_INLINE void Ahead(size_t u, size_t c, size_t n) const { ahead.Ask(data + u * cols + c, n); }
 };
 
 // q8_0, values: codes [64][Dv'], and a scale for 32 columns of each step, f32 [64][blocks].
@@ -68,12 +83,13 @@ struct ByteValues {
   const std::byte* data;
   const float* scales;
   size_t depth, cols, blocks;
+  ReadAhead ahead;
 
   size_t steps() const { return depth; }
   HWY_INLINE Vector Load(size_t u, size_t c) const {
     return hn::Mul(hn::Set(Floats(), scales[u * blocks + c / 32]), LoadBytes(data + u * cols + c));
   }
-  HWY_INLINE void Ahead(size_t u, size_t c, size_t n) const { AskAhead(data + u * cols + c, n); }
+  HWY_INLINE void Ahead(size_t u, size_t c, size_t n) const { ahead.Ask(data + u * cols + c, n); }
 };
 
 }  // namespace tessera::kernels::HWY_NAMESPACE
