@@ -48,26 +48,23 @@ void ExpectNear(const Tensor& y, const Expected& expected, double roundings) {
   }
 }
 
-// x as integer products see it: in blocks of 32, as integers of at most 127 times a scale. For symmetric formats that
-// is the least half power of two.
-Tensor Rounded(const Tensor& x, DType weight) {
-  const bool half_powers = ScalesByHalfPowers(PanelFormatOf(weight));
+// x as integer products see it: in blocks of 32, as integers of at most 127 times the least quarter power of two that
+// does.
+Tensor Rounded(const Tensor& x) {
   Tensor rounded = x.To(DType::kF32).Clone();
   const auto values = rounded.mutable_data<float>();
   for (size_t begin = 0; begin < values.size(); begin += 32) {
     float largest = 0;
     for (size_t i = begin; i < begin + 32; ++i) largest = std::max(largest, std::abs(values[i]));
     if (largest == 0) continue;
-    if (!half_powers) {
-      for (size_t i = begin; i < begin + 32; ++i)
-        values[i] = std::nearbyintf(values[i] * (127.0f / largest)) * (largest / 127.0f);
-      continue;
-    }
-    double scale = std::ldexp(1.0, std::ilogb(largest) - 6);
-    if (std::nearbyint(largest / scale) > 127) scale *= 2;
-    if (largest / scale <= 90) scale /= std::sqrt(2.0);
+    int quarters = 4 * (std::ilogb(largest) - 7);
+    const auto scale = [&] {
+      const auto part = static_cast<size_t>(((quarters % 4) + 4) % 4);
+      return std::ldexp(static_cast<double>(kQuarterPowers[part]), (quarters - static_cast<int>(part)) / 4);
+    };
+    while (std::nearbyint(largest / scale()) > 127) ++quarters;
     for (size_t i = begin; i < begin + 32; ++i)
-      values[i] = static_cast<float>(std::nearbyint(values[i] / scale) * scale);
+      values[i] = static_cast<float>(std::nearbyint(values[i] / scale()) * scale());
   }
   return rounded;
 }
@@ -265,12 +262,46 @@ TEST(Product, OfBlockFormatsIsTheTextbooksWithRoundedActivations) {
       const Tensor a = RandomMatrix(17, inputs, 1), b = RandomWeight(outputs, inputs, 2, dtype);
       const Tensor packed = PackWeight(b);
       const bool integers = HasIntegerPanels(dtype);
-      const Expected expected(integers ? Rounded(a, b.dtype()) : a, b);
+      const Expected expected(integers ? Rounded(a) : a, b);
       // A block's sum is exact; scaling it and adding it to the others rounds about six times, twice for a format
       // with two scales. Codes with a minimum cancel: their terms are up to 16 times the values.
       const double roundings = integers ? 16 * (static_cast<double>(inputs) / 16 + 6) : static_cast<double>(inputs);
       ForEachIsa([&](Isa) { ExpectNear(Product(a, packed), expected, roundings); });
     }
+  }
+}
+
+TEST(Product, EveryInstructionSetRoundsActivationsAlike) {
+  constexpr int64_t kBlocks = 19;
+  Tensor x = RandomMatrix(1, kBlocks * kBlockValues, 7);
+  const auto values = x.mutable_data<float>();
+  for (size_t b = 0; b < kBlocks; ++b) {  // steps between all quarter powers, zeros, tiny, huge and none at all
+    for (size_t i = 0; i < 32; ++i) values[32 * b + i] *= std::exp2(static_cast<float>(b) * 0.13f);
+  }
+  std::fill_n(values.begin() + 32, 32, 0.0f);
+  std::fill_n(values.begin() + 64, 32, 1e-31f);
+  std::fill_n(values.begin() + 96, 32, 3e38f);
+  values[4 * 32 + 5] = std::numeric_limits<float>::infinity();
+  values[5 * 32 + 31] = std::numeric_limits<float>::quiet_NaN();
+  values[6 * 32] = -127.6f;  // as many steps of a power of two as do not fit
+  for (const DType dtype : {DType::kQ4_0, DType::kQ4_1, DType::kQ6_K, DType::kQ2_K}) {
+    const PanelFormat format = PanelFormatOf(dtype);
+    std::vector<uint8_t> expected;
+    ForEachIsa([&](Isa isa) {
+      SCOPED_TRACE(::testing::Message() << Name(dtype) << ", instruction set " << static_cast<int>(isa));
+      const auto bytes = static_cast<size_t>(3 * kBlocks * XBlockBytes(format));
+      std::vector<uint8_t> row(bytes), group(bytes);
+      LiveIntegerKernels().quantize_row(values.data(), kBlocks, format, 1, 3, row.data());
+      if (expected.empty()) expected = row;
+      EXPECT_EQ(std::memcmp(row.data(), expected.data(), bytes), 0);
+      for (int rows : {1, 5, 12}) {  // blocks of one place, one row each: what the rows alone give
+        std::vector<uint8_t> alone(bytes);
+        LiveIntegerKernels().quantize_group(values.data(), format, rows, group.data());
+        for (int r = 0; r < rows; ++r)
+          LiveIntegerKernels().quantize_row(values.data() + 32 * r, 1, format, r, rows, alone.data());
+        EXPECT_EQ(std::memcmp(group.data(), alone.data(), static_cast<size_t>(rows * XBlockBytes(format))), 0);
+      }
+    });
   }
 }
 
@@ -374,7 +405,7 @@ TEST(Product, ExtremeCodesDoNotOverflow) {
         }
         for (const float sign : {1.0f, -1.0f}) {
           const Tensor a = Tensor::Full({1, 256}, sign * 1e3f);
-          ExpectNear(Product(a, w), Expected(Rounded(a, w.dtype()), w), 16 * 22);
+          ExpectNear(Product(a, w), Expected(Rounded(a), w), 16 * 22);
         }
       }
     }

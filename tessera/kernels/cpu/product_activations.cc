@@ -132,7 +132,7 @@ void GroupBf16Rows(const Tensor& x, const RowChoice& chosen, int max_rows, std::
 void GroupQuantizedRows(const Tensor& x, const RowChoice& chosen, int max_rows, const PanelFormat& format,
                         std::byte* out) {
   const int64_t inputs = x.dim(1), blocks = inputs / kBlockValues;
-  const auto quantize = LiveIntegerKernels().quantize;
+  const auto quantize = LiveIntegerKernels().quantize_row;
   ForEachGroup(x, chosen, max_rows, [&](int64_t row, int rows) {
     float* scratch = reinterpret_cast<float*>(ThreadScratch(Scratch::kConverted, inputs * 4));
     uint8_t* group = reinterpret_cast<uint8_t*>(out + row * blocks * XBlockBytes(format));

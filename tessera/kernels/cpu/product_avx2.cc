@@ -26,6 +26,7 @@ struct Avx2Lanes {
   static constexpr bool kPairs = false;  // a panel is two registers already
   static constexpr int kIntegerRows = 3;
   static constexpr int kDirectRows = 3;
+  static constexpr size_t kTileForms = 1;  // of a scale in a tile: the scale alone
   static constexpr bool kWideDotSubtractsZero = true;
 
   static F Zero() { return {_mm256_setzero_ps(), _mm256_setzero_ps()}; }
@@ -149,8 +150,18 @@ struct Avx2Lanes {
     return {_mm256_shuffle_epi8(levels, x.a), _mm256_shuffle_epi8(levels, x.b)};
   }
   static void Prefetch(const uint8_t* p) { _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T0); }
+  static void PrefetchLater(const std::byte* p) { _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T1); }
 
-  static float QuantizeBlock(const float* x, int8_t* q, int32_t sums[2], bool half_powers);
+  // n blocks of x, codes of the next one that many bytes further
+  static void QuantizeBlocks(const float* x, int n, uint8_t* codes, int64_t next_codes, RoundedBlocks& rounded) {
+    for (int i = 0; i < n; ++i) {
+      int32_t sums[2];
+      rounded.scale[i] = QuantizeBlock(x + kBlockValues * i, reinterpret_cast<int8_t*>(codes + next_codes * i), sums);
+      rounded.exponent[i] = ExponentOf(rounded.scale[i]);
+      rounded.sums[0][i] = sums[0], rounded.sums[1][i] = sums[1];
+    }
+  }
+  static float QuantizeBlock(const float* x, int8_t* q, int32_t sums[2]);
 };
 
 #include "tessera/kernels/cpu/product_float-inl.h"
@@ -168,13 +179,13 @@ int32_t MaxOfLanes(__m256i x) {
   return _mm_cvtsi128_si32(_mm_max_epi32(most, _mm_shuffle_epi32(most, 0xb1)));
 }
 
-float Avx2Lanes::QuantizeBlock(const float* x, int8_t* q, int32_t sums[2], bool half_powers) {
+float Avx2Lanes::QuantizeBlock(const float* x, int8_t* q, int32_t sums[2]) {
   // As integers, the bits of magnitudes are in order, and NaN is above infinity.
   const __m256i magnitude = _mm256_set1_epi32(0x7fffffff);
   __m256i largest = _mm256_setzero_si256();
   for (int i = 0; i < 32; i += 8)
     largest = _mm256_max_epi32(largest, _mm256_and_si256(_mm256_castps_si256(_mm256_loadu_ps(x + i)), magnitude));
-  const BlockScale s = ScaleOfBlock(std::bit_cast<float>(MaxOfLanes(largest)), half_powers);
+  const BlockScale s = ScaleOfBlock(std::bit_cast<float>(MaxOfLanes(largest)));
   if (s.inverse == 0) {
     std::memset(q, 0, 32);
     sums[0] = sums[1] = 0;

@@ -22,20 +22,20 @@ struct VnniLanes : Avx512Lanes {
   static constexpr int kIntegerRows = 12;  // 12 sums of integers, 12 of floats, the codes, scale and minimum: 27 of 32
   static constexpr int kDirectRows = 12;
   static constexpr int kPairRows = 6;  // of two panels: as many sums, two vectors of codes and one of x
+  static constexpr size_t kTileForms = 4;  // of a scale in a tile: see XScale
   static constexpr bool kWideDotSubtractsZero = false;
   using I = __m512i;
   using W = __m512i;
   static I ZeroI() { return _mm512_setzero_si512(); }
   static I SetI(int32_t x) { return _mm512_set1_epi32(x); }
   static F ToFloat(I x) { return _mm512_cvtepi32_ps(x); }
-  // The scale 2^(k/2) of a block of x. A tile has the weight's scales twice: 64 bytes further they are times √2. Bit 6
-  // of a float is set in √2 2^e and not in 2^e.
+  // The scale 2^(k/4) of a block of x.
   struct XScale {
     const uint8_t *value, *exponent;
 
     XScale(const uint8_t* scale, const uint8_t* power) : value(scale), exponent(power) {}
     F Times(const uint8_t* scales) const {
-      const F chosen = Load(reinterpret_cast<const float*>(scales + (ReadAs<uint32_t>(value) & 64)));
+      const F chosen = Load(reinterpret_cast<const float*>(scales + QuarterBytes(ReadAs<float>(value))));
       return _mm512_scalef_ps(chosen, Set(ReadAs<float>(exponent)));
     }
     F Times(F scale) const { return Mul(scale, Set(ReadAs<float>(value))); }
@@ -66,43 +66,97 @@ struct VnniLanes : Avx512Lanes {
     return _mm512_shuffle_epi8(_mm512_broadcast_i32x4(levels), x);
   }
   static void Prefetch(const uint8_t* p) { _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T0); }
+  static void PrefetchLater(const std::byte* p) { _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T1); }
 
-  static float QuantizeBlock(const float* x, int8_t* q, int32_t sums[2], bool half_powers);
+  static void QuantizeBlocks(const float* x, int n, uint8_t* codes, int64_t next_codes, RoundedBlocks& rounded);
 };
 
 #include "tessera/kernels/cpu/product_integer-inl.h"
 
-int32_t MaxOfLanes(__m512i x) {
-  const __m256i eight = _mm256_max_epi32(_mm512_castsi512_si256(x), _mm512_extracti64x4_epi64(x, 1));
-  __m128i most = _mm_max_epi32(_mm256_castsi256_si128(eight), _mm256_extracti128_si256(eight, 1));
-  most = _mm_max_epi32(most, _mm_shuffle_epi32(most, 0x4e));
-  return _mm_cvtsi128_si32(_mm_max_epi32(most, _mm_shuffle_epi32(most, 0xb1)));
+// Of each pair of vectors the lanes of both, halved: f(a0, a2), f(b0, b2), f(a1, a3), f(b1, b3) in each 128 bits.
+template <class F>
+__m512i FoldWords(__m512i a, __m512i b, const F& f) {
+  return f(_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));
+}
+template <class F>
+__m512i FoldPairs(__m512i a, __m512i b, const F& f) {
+  return f(_mm512_unpacklo_epi64(a, b), _mm512_unpackhi_epi64(a, b));
 }
 
-float VnniLanes::QuantizeBlock(const float* x, int8_t* q, int32_t sums[2], bool half_powers) {
-  const F a = Load(x), b = Load(x + 16);
+// The largest of the lanes of each of eight vectors, as integers.
+__m256i MostOfEach(const __m512i (&x)[8]) {
+  const auto most = [](__m512i a, __m512i b) { return _mm512_max_epi32(a, b); };
+  __m512i four[2];  // in each 128 bits, a quarter of four vectors
+  for (int i = 0; i < 2; ++i) {
+    const __m512i* of = x + 4 * i;
+    four[i] = FoldPairs(FoldWords(of[0], of[1], most), FoldWords(of[2], of[3], most), most);
+  }
+  const __m512i halves =
+      most(_mm512_shuffle_i32x4(four[0], four[1], 0x88), _mm512_shuffle_i32x4(four[0], four[1], 0xdd));
+  return _mm512_castsi512_si256(
+      most(_mm512_shuffle_i32x4(halves, halves, 0x08), _mm512_shuffle_i32x4(halves, halves, 0x0d)));
+}
+
+// Eight blocks at once, because most of the work on one is to wait: the largest of its values, its scale, its codes and
+// their sums follow from one another.
+void VnniLanes::QuantizeBlocks(const float* x, int n, uint8_t* codes, int64_t next_codes, RoundedBlocks& rounded) {
   // As integers, the bits of magnitudes are in order, and NaN is above infinity.
   const __m512i magnitude = _mm512_set1_epi32(0x7fffffff);
-  const BlockScale s = ScaleOfBlock(
-      std::bit_cast<float>(MaxOfLanes(_mm512_max_epi32(_mm512_and_si512(_mm512_castps_si512(a), magnitude),
-                                                       _mm512_and_si512(_mm512_castps_si512(b), magnitude)))),
-      half_powers);
-  if (s.inverse == 0) {
-    std::memset(q, 0, 32);
-    sums[0] = sums[1] = 0;
-    return s.scale;
+  const auto bits = [&](const float* p) { return _mm512_and_si512(_mm512_loadu_si512(p), magnitude); };
+  __m512i largest[8];
+  for (int i = 0; i < 8; ++i) {
+    const float* block = x + kBlockValues * std::min(i, n - 1);
+    largest[i] = _mm512_max_epi32(bits(block), bits(block + 16));
   }
-  const __m512i qa = _mm512_cvtps_epi32(_mm512_mul_ps(a, Set(s.inverse)));
-  const __m512i qb = _mm512_cvtps_epi32(_mm512_mul_ps(b, Set(s.inverse)));
-  const __m256i bytes = _mm256_set_m128i(_mm512_cvtepi32_epi8(qb), _mm512_cvtepi32_epi8(qa));
-  _mm256_storeu_si256(reinterpret_cast<__m256i*>(q), bytes);
-  // Sums of four bytes in eight lanes, then of the four lanes of each half.
-  __m256i sum = _mm256_dpbusd_epi32(_mm256_setzero_si256(), _mm256_set1_epi8(1), bytes);
-  sum = _mm256_add_epi32(sum, _mm256_shuffle_epi32(sum, 0x4e));
-  sum = _mm256_add_epi32(sum, _mm256_shuffle_epi32(sum, 0xb1));
-  sums[0] = _mm256_extract_epi32(sum, 0);
-  sums[1] = _mm256_extract_epi32(sum, 4);
-  return s.scale;
+  // ScaleOfBlock and ExponentOf.
+  const __m256i most = MostOfEach(largest);
+  const __m256i biased =
+      _mm256_sub_epi32(_mm256_srli_epi32(_mm256_add_epi32(most, _mm256_set1_epi32(0x10000)), 23), _mm256_set1_epi32(6));
+  __m256 scale = _mm256_castsi256_ps(_mm256_slli_epi32(biased, 23));
+  __m256 inverse = _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_sub_epi32(_mm256_set1_epi32(254), biased), 23));
+  const __m256 greatest = _mm256_mul_ps(_mm256_castsi256_ps(most), inverse);
+  __m256 times = _mm256_set1_ps(1), over = times;
+  for (size_t i = 0; i < kMostCodes.size(); ++i) {
+    const __mmask8 less = _mm256_cmp_ps_mask(greatest, _mm256_set1_ps(kMostCodes[i]), _CMP_LE_OQ);
+    times = _mm256_mask_mov_ps(times, less, _mm256_set1_ps(0.5f * kQuarterPowers[3 - i]));
+    over = _mm256_mask_mov_ps(over, less, _mm256_set1_ps(2 * kInversePowers[3 - i]));
+  }
+  scale = _mm256_mul_ps(scale, times);
+  inverse = _mm256_mul_ps(inverse, over);
+  const __mmask8 finite = _mm256_cmp_epi32_mask(most, _mm256_set1_epi32(0x7f800000), _MM_CMPINT_LT);
+  const __mmask8 some = _mm256_mask_cmp_ps_mask(finite, _mm256_castsi256_ps(most), _mm256_set1_ps(1e-30f), _CMP_GE_OQ);
+  scale = _mm256_mask_blend_ps(finite, _mm256_set1_ps(NAN), _mm256_maskz_mov_ps(some, scale));
+  const __m256i power = _mm256_sub_epi32(_mm256_srli_epi32(_mm256_castps_si256(scale), 23), _mm256_set1_epi32(127));
+  const __m256 exponent = _mm256_add_ps(_mm256_cvtepi32_ps(power), _mm256_set1_ps(0.5f));
+  _mm256_store_ps(rounded.scale, scale);
+  _mm256_storeu_ps(rounded.exponent, _mm256_mask_mov_ps(scale, finite, exponent));
+  alignas(32) float inverses[8];
+  _mm256_store_ps(inverses, _mm256_maskz_mov_ps(some, inverse));
+
+  const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+  __m512i sums[4];  // of four codes, of two blocks each
+  for (int i = 0; i < 8; i += 2) {
+    __m512i words[2];
+    for (int j = 0; j < 2; ++j) {
+      const float* block = x + kBlockValues * std::min(i + j, n - 1);
+      const __mmask16 lanes = (some >> (i + j) & 1) != 0 ? 0xffff : 0;
+      const F codes_of_one = Set(inverses[i + j]);
+      words[j] = _mm512_packs_epi32(_mm512_maskz_cvtps_epi32(lanes, Mul(Load(block), codes_of_one)),
+                                    _mm512_maskz_cvtps_epi32(lanes, Mul(Load(block + 16), codes_of_one)));
+    }
+    const __m512i bytes = _mm512_permutexvar_epi32(order, _mm512_packs_epi16(words[0], words[1]));
+    sums[i / 2] = _mm512_dpbusd_epi32(_mm512_setzero_si512(), _mm512_set1_epi8(1), bytes);
+    if (i < n) _mm256_storeu_si256(reinterpret_cast<__m256i*>(codes + next_codes * i), _mm512_castsi512_si256(bytes));
+    if (i + 1 < n)
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(codes + next_codes * (i + 1)),
+                          _mm512_extracti64x4_epi64(bytes, 1));
+  }
+  // In each 128 bits the sums of a half: of the blocks 0, 2, 4, 6 twice, then of 1, 3, 5, 7.
+  const auto add = [](__m512i a, __m512i b) { return _mm512_add_epi32(a, b); };
+  const __m512i halves = FoldPairs(FoldWords(sums[0], sums[1], add), FoldWords(sums[2], sums[3], add), add);
+  const __m512i by_half =
+      _mm512_permutexvar_epi32(_mm512_setr_epi32(0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15), halves);
+  _mm512_storeu_si512(rounded.sums, by_half);
 }
 
 }  // namespace

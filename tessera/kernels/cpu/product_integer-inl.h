@@ -3,10 +3,10 @@
 //
 // With codes c of the weight, codes q of x, and scales d (weight) and s (x), a block of 32 values adds
 //   (d s) Σ (c - zero) q           symmetric formats; Σ starts at -zero Σ q, which x brings along
-//   s (d Σ c q + m Σ q)            formats with minimums
-// to an output: sums of integers are exact, so only these few operations round, and they are the same in every loop. In
-// symmetric formats s is a half power of two, so a tile that holds d and √2 d leaves d s to an operation on exponents,
-// which some processors do beside their multipliers (V::XScale); the dot products have those nearly to themselves.
+//   m (s Σ q) + (d s) Σ c q        formats with minimums; x brings s Σ q
+// to an output: sums of integers are exact, so only these few operations round, and they are the same in every loop. s
+// is a half power of two, so a tile that holds d and √2 d leaves d s to an operation on exponents, which some
+// processors do beside their multipliers (V::XScale); the dot products have those nearly to themselves.
 
 // Records of a packed panel, one after the other, unpacked in registers.
 template <class V, PanelFormat kFormat>
@@ -66,10 +66,8 @@ struct TileRecords {
   const uint8_t* record;
 
   explicit TileRecords(const void* tile) : record(static_cast<const uint8_t*>(tile)) {}
-  const uint8_t* Scales(int part) const { return record + 512 + 128 * part; }
-  // of formats with minimums
-  typename V::F Scale(int part) const { return V::Load(reinterpret_cast<const float*>(Scales(part))); }
-  typename V::F Minimum(int part) const { return V::Load(reinterpret_cast<const float*>(Scales(part) + 64)); }
+  const uint8_t* Scales(int part) const { return record + 512 + TilePartBytes(kFormat) * part; }
+  typename V::F Minimum(int part) const { return V::Load(reinterpret_cast<const float*>(Scales(part) + 256)); }
   typename V::W Codes(int group) const { return V::LoadW(record + 64 * group); }
   void Next() { record += TileRecordBytes(kFormat); }
 };
@@ -80,11 +78,12 @@ void Unpack(const uint8_t* packed, int64_t records, uint8_t* tile) {
   for (int64_t i = 0; i < records; ++i, source.Next(), tile += TileRecordBytes(kFormat)) {
 #pragma GCC unroll 8
     for (int j = 0; j < 8; ++j) V::StoreW(source.Codes(j), tile + 64 * j);
-    float* scales = reinterpret_cast<float*>(tile + 512);
     for (int p = 0; p < kFormat.parts; ++p) {
+      float* scales = reinterpret_cast<float*>(tile + 512 + TilePartBytes(kFormat) * p);
       const typename V::F scale = source.Scale(p);
-      V::Store(scale, scales + 32 * p);
-      V::Store(kFormat.minimum ? source.Minimum(p) : V::Mul(scale, V::Set(kRootOfTwo)), scales + 32 * p + 16);
+      for (size_t quarter = 0; quarter < V::kTileForms; ++quarter)
+        V::Store(V::Mul(scale, V::Set(kQuarterPowers[quarter])), scales + 16 * quarter);
+      if constexpr (kFormat.minimum) V::Store(source.Minimum(p), scales + 64);
     }
   }
 }
@@ -118,9 +117,11 @@ void MultiplyInteger(const MicroArgs& a) {
   y.Load(a);
   auto w = RecordsOf<Records>(a, std::make_integer_sequence<int, P>());
   const uint8_t* x = static_cast<const uint8_t*>(a.x);
+  const std::byte* ahead = a.ahead.next;
   for (int64_t u = 0; u < a.units; ++u, w.Next(), x += R * XBlockBytes(kFormat)) {
+    for (int i = 0; i < a.ahead.lines; ++i, ahead += 64) V::PrefetchLater(ahead);
     const uint8_t* scales = x + R * 32;
-    const uint8_t* sums = x + R * XSumsOffset(kFormat);
+    const uint8_t* sums = x + R * kXSumsOffset;
 #pragma GCC unroll 2
     for (int part = 0; part < kFormat.parts; ++part) {
       typename V::I sum[P][R];
@@ -143,24 +144,20 @@ void MultiplyInteger(const MicroArgs& a) {
             sum[p][r] = kWide ? V::WideDot(sum[p][r], codes[p], four) : V::Dot(sum[p][r], codes[p], four);
         }
       }
-      if constexpr (ScalesByHalfPowers(kFormat)) {
-        const auto forms = ScalesOf(w, part, std::make_integer_sequence<int, P>());
-#pragma GCC unroll 16
-        for (int r = 0; r < R; ++r) {
-          const typename V::XScale scale(scales + 4 * r, scales + 4 * (R + r));
+      const auto forms = ScalesOf(w, part, std::make_integer_sequence<int, P>());
+      typename V::F minimum[P];
+      if constexpr (kFormat.minimum) {
 #pragma GCC unroll 2
-          for (int p = 0; p < P; ++p) y.of[p][r] = V::MulAdd(V::ToFloat(sum[p][r]), scale.Times(forms[p]), y.of[p][r]);
-        }
-      } else {
+        for (int p = 0; p < P; ++p) minimum[p] = w.of[p].Minimum(part);
+      }
+#pragma GCC unroll 16
+      for (int r = 0; r < R; ++r) {
+        const typename V::XScale scale(scales + 4 * r, scales + 4 * (R + r));
 #pragma GCC unroll 2
         for (int p = 0; p < P; ++p) {
-          const typename V::F scale = w.of[p].Scale(part), minimum = w.of[p].Minimum(part);
-#pragma GCC unroll 16
-          for (int r = 0; r < R; ++r) {
-            const typename V::F codes = V::Mul(V::ToFloat(sum[p][r]), scale);
-            const typename V::F term = V::MulAdd(minimum, V::Set(ReadAs<float>(sums + 4 * (part * R + r))), codes);
-            y.of[p][r] = V::MulAdd(term, V::Set(ReadAs<float>(scales + 4 * r)), y.of[p][r]);
-          }
+          if constexpr (kFormat.minimum)
+            y.of[p][r] = V::MulAdd(minimum[p], V::Set(ReadAs<float>(sums + 4 * (part * R + r))), y.of[p][r]);
+          y.of[p][r] = V::MulAdd(V::ToFloat(sum[p][r]), scale.Times(forms[p]), y.of[p][r]);
         }
       }
     }
@@ -168,31 +165,38 @@ void MultiplyInteger(const MicroArgs& a) {
   y.Store(a);
 }
 
-// ⌊log2 scale⌋ + 1/2, whose floor is exact; NaN of NaN. A block of zeros takes any.
-inline float ExponentOf(float scale) {
-  if (std::isnan(scale)) return scale;
-  return static_cast<float>(static_cast<int>(std::bit_cast<uint32_t>(scale) >> 23) - 127) + 0.5f;
+// Blocks of x at x, x + 32, … as XBlocks: codes and words of the next one lie that many bytes further.
+template <class V>
+void QuantizeBlocks(const float* x, int64_t count, const PanelFormat& format, int rows, uint8_t* codes, uint8_t* words,
+                    int64_t next_codes, int64_t next_words) {
+  constexpr int64_t kAtOnce = RoundedBlocks::kMost;
+  for (int64_t begin = 0; begin < count; begin += kAtOnce, x += kAtOnce * kBlockValues, codes += kAtOnce * next_codes) {
+    RoundedBlocks rounded;
+    const int n = static_cast<int>(std::min(kAtOnce, count - begin));
+    V::QuantizeBlocks(x, n, codes, next_codes, rounded);
+    for (int i = 0; i < n; ++i, words += next_words) {
+      std::memcpy(words, &rounded.scale[i], 4);
+      std::memcpy(words + 4 * rows, &rounded.exponent[i], 4);
+      int32_t sums[2] = {rounded.sums[0][i], rounded.sums[1][i]};
+      if (format.parts == 1) sums[0] += sums[1];
+      for (int part = 0; part < format.parts; ++part) {
+        const float sum = rounded.scale[i] * static_cast<float>(sums[part]);
+        const int32_t start = -format.zero * sums[part];
+        std::memcpy(words + (8 + 4 * part) * rows, format.minimum ? static_cast<const void*>(&sum) : &start, 4);
+      }
+    }
+  }
 }
 
 template <class V>
-void Quantize(const float* x, int64_t blocks, const PanelFormat& format, int row, int rows, uint8_t* out) {
-  for (int64_t b = 0; b < blocks; ++b, x += kBlockValues, out += rows * XBlockBytes(format)) {
-    int32_t sums[2];  // of the first and the last sixteen codes
-    const bool half_powers = ScalesByHalfPowers(format);
-    const float scale = V::QuantizeBlock(x, reinterpret_cast<int8_t*>(out + row * 32), sums, half_powers);
-    std::memcpy(out + rows * 32 + 4 * row, &scale, 4);
-    if (half_powers) {
-      const float exponent = ExponentOf(scale);
-      std::memcpy(out + rows * 36 + 4 * row, &exponent, 4);
-    }
-    uint8_t* tail = out + rows * XSumsOffset(format) + 4 * row;
-    if (format.parts == 1) sums[0] += sums[1];
-    for (int p = 0; p < format.parts; ++p) {
-      const float sum = static_cast<float>(sums[p]);
-      const int32_t start = -format.zero * sums[p];
-      std::memcpy(tail + 4 * rows * p, format.minimum ? static_cast<const void*>(&sum) : &start, 4);
-    }
-  }
+void QuantizeRow(const float* x, int64_t blocks, const PanelFormat& format, int row, int rows, uint8_t* out) {
+  const int64_t next = rows * XBlockBytes(format);
+  QuantizeBlocks<V>(x, blocks, format, rows, out + row * 32, out + rows * 32 + 4 * row, next, next);
+}
+
+template <class V>
+void QuantizeGroup(const float* x, const PanelFormat& format, int rows, uint8_t* out) {
+  QuantizeBlocks<V>(x, rows, format, rows, out, out + rows * 32, 32, 4);
 }
 
 // What a tile's loop needs to know of a format, so that formats share loops.
@@ -231,7 +235,8 @@ IntegerKernels MakeIntegerKernels() {
   IntegerKernels table;
   table.max_rows = V::kIntegerRows;
   if constexpr (V::kPairs) table.pair_rows = V::kPairRows;
-  table.quantize = Quantize<V>;
+  table.quantize_row = QuantizeRow<V>;
+  table.quantize_group = QuantizeGroup<V>;
   AddFormat<V, DType::kQ4_0>(table);
   AddFormat<V, DType::kQ4_1>(table);
   AddFormat<V, DType::kQ5_0>(table);

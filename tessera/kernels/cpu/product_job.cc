@@ -60,6 +60,41 @@ class PanelTiles {
   std::array<const std::byte*, kPanelBatch> panels_{};
 };
 
+// Where the panels of the next step of a piece are stored, a share for each call of an inner loop: they come from
+// memory while these multiply. With few rows, as experts have them, unpacking would wait for them longer than it works.
+class PanelsAhead {
+ public:
+  // Panels begin … end - 1, asked for in that many calls.
+  PanelsAhead(const ProductJob& job, int64_t begin, int64_t end, int64_t calls) : units_(job.units) {
+    Add(job, begin, end);
+    if (job.up != nullptr) Add(*job.up, begin, end);
+    int64_t bytes = 0;
+    for (const auto& stretch : stretches_) bytes += std::ssize(stretch);
+    at_ = 0;
+    lines_ = (bytes + 64 * calls * units_ - 1) / (64 * calls * units_);
+  }
+
+  MicroAhead Next() {
+    while (at_ < stretches_.size() && stretches_[at_].empty()) ++at_;
+    if (at_ == stretches_.size()) return {};
+    std::span<const std::byte>& stretch = stretches_[at_];
+    const MicroAhead share{stretch.data(), static_cast<int>(lines_)};
+    stretch = stretch.subspan(std::min(stretch.size(), static_cast<size_t>(64 * lines_ * units_)));
+    return share;
+  }
+
+ private:
+  void Add(const ProductJob& job, int64_t begin, int64_t end) {
+    if (job.stored == nullptr || job.w_unit_bytes == 0 || begin >= end) return;
+    stretches_[at_++] = {job.stored + begin * job.stored_panel_bytes,
+                         static_cast<size_t>((end - begin) * job.stored_panel_bytes)};
+  }
+
+  int64_t units_, lines_ = 0;
+  std::array<std::span<const std::byte>, 2> stretches_;
+  size_t at_ = 0;
+};
+
 // y of the panels p … p + count - 1, one or two, for a group of rows.
 void MultiplyPanels(const ProductJob& job, const PanelTiles& tiles, int64_t p, int64_t count, int64_t row, int64_t rows,
                     MicroArgs& args) {
@@ -122,9 +157,8 @@ void GatedBlock(const ProductJob& job, const PanelTiles& gate, const PanelTiles&
   SiluMulRow(gates, ups, rows * kBlockValues, gates);
   const int64_t block_bytes = XBlockBytes(job.block_format), blocks = job.outputs / kBlockValues;
   std::byte* block = job.blocks + (row * blocks + p / 2 * rows) * block_bytes;
-  for (int64_t r = 0; r < rows; ++r)
-    LiveIntegerKernels().quantize(gates + r * kBlockValues, 1, job.block_format, static_cast<int>(r),
-                                  static_cast<int>(rows), reinterpret_cast<uint8_t*>(block));
+  LiveIntegerKernels().quantize_group(gates, job.block_format, static_cast<int>(rows),
+                                      reinterpret_cast<uint8_t*>(block));
 }
 
 void RunPiece(const Piece& piece) {
@@ -138,6 +172,8 @@ void RunPiece(const Piece& piece) {
   PanelTiles tiles(job, scratch), up_tiles(job.up != nullptr ? *job.up : job, scratch + all_tiles);
   for (int64_t p0 = piece.panel_begin; p0 < piece.panel_end; p0 += batch) {
     const int64_t p1 = std::min(piece.panel_end, p0 + batch);
+    const int64_t calls = (piece.group_end - piece.group_begin) * ((p1 - p0 + PanelStep(job) - 1) / PanelStep(job));
+    PanelsAhead ahead(job, p1, std::min(piece.panel_end, p1 + batch), calls);
     for (int64_t begin = 0; begin < job.units; begin += job.chunk) {
       const int64_t end = std::min(job.units, begin + job.chunk);
       tiles.Prepare(p0, p1, begin, end);
@@ -150,6 +186,7 @@ void RunPiece(const Piece& piece) {
         args.first = begin == 0;
         if (job.up != nullptr) {
           for (int64_t p = p0; p < p1; p += PanelStep(job)) {
+            args.ahead = ahead.Next();
             if (job.blocks != nullptr) {
               GatedBlock(job, tiles, up_tiles, p, row, rows, args);
             } else {
@@ -159,6 +196,7 @@ void RunPiece(const Piece& piece) {
         } else {
           for (int64_t p = p0, count; p < p1; p += count) {
             count = std::min(PanelStep(job), p1 - p);
+            args.ahead = ahead.Next();
             MultiplyPanels(job, tiles, p, count, row, rows, args);
           }
         }

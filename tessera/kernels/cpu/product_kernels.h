@@ -27,26 +27,30 @@ struct MicroPanel {
   float* y = nullptr;  // row r at y + r · y_stride
   int columns = kPanelRows;
 };
+// Lines of memory that are wanted later: a loop asks for `lines` of them in each unit.
+struct MicroAhead {
+  const std::byte* next = nullptr;
+  int lines = 0;
+};
 struct MicroArgs {
   int64_t units = 0;
   const void* x = nullptr;
   int64_t y_stride = 0;  // in values
   bool first = true;     // start from zero; else add to y
   std::array<MicroPanel, 2> panels;
+  MicroAhead ahead;  // of integer products
 };
 using MicroKernel = void (*)(const MicroArgs&);
 
-// An XBlock of R rows: q int8 [R][32], scale f32 [R], and then what the format's zero or minimum needs of the sums of
-// q:
+// An XBlock of R rows: q int8 [R][32], scale f32 [R], its exponent f32 [R], and then what the format's zero or minimum
+// needs of the sums of q:
 //   symmetric   int32 [parts][R]: -zero · Σ q over the part, what the sum of c · q starts from
-//   minimum     f32 [parts][R]: Σ q over the part
-// A row's x is scale · q; the scale is NaN if the block holds an infinity or NaN. It is max |x| / 127 for formats with
-// minimums. For symmetric ones it is the least half power of two, 2^(k/2), by which values become integers of at most
-// 127, and its exponent ⌊k/2⌋ + 1/2 follows, f32 [R], for processors that scale by powers of two beside their
-// multipliers.
-constexpr bool ScalesByHalfPowers(const PanelFormat& format) { return !format.minimum; }
-constexpr int64_t XSumsOffset(const PanelFormat& format) { return ScalesByHalfPowers(format) ? 40 : 36; }  // of a row
-constexpr int64_t XBlockBytes(const PanelFormat& format) { return XSumsOffset(format) + 4 * format.parts; }
+//   minimum     f32 [parts][R]: scale · Σ q over the part
+// A row's x is scale · q. The scale is the least quarter power of two, 2^(k/4), by which values become integers of at
+// most 127, and NaN if the block holds an infinity or NaN. The exponent is ⌊k/4⌋ + 1/2, for processors that scale by
+// powers of two beside their multipliers.
+inline constexpr int64_t kXSumsOffset = 40;  // of a row
+constexpr int64_t XBlockBytes(const PanelFormat& format) { return kXSumsOffset + 4 * format.parts; }
 
 template <typename T>
 inline T ReadAs(const void* from) {
@@ -60,22 +64,49 @@ struct BlockScale {
   float scale, inverse;  // zeros for a block whose values are all so small that nothing is lost by taking them as zero;
                          // NaN and zero for one that holds an infinity or NaN
 };
-inline constexpr float kRootOfTwo = 1.41421356f;
-inline BlockScale ScaleOfBlock(float largest, bool half_powers) {
+// 2^(i/4), to within 2^-16, with i in bits 6 and 7: where a tile has its scales times 2^(i/4), 64 i bytes further, is
+// read off the scale of a block of x. And their inverses.
+inline constexpr std::array<float, 4> kQuarterPowers = {
+    1.0f, std::bit_cast<float>(0x3f983770u), std::bit_cast<float>(0x3fb504b3u), std::bit_cast<float>(0x3fd744fdu)};
+inline constexpr std::array<float, 4> kInversePowers = {1.0f, 1 / kQuarterPowers[1], 1 / kQuarterPowers[2],
+                                                        1 / kQuarterPowers[3]};
+// Codes up to which a scale that is one, two or three quarter steps less does: 127.48 times 2^(-i/4).
+inline constexpr std::array<float, 3> kMostCodes = {107.2f, 90.14f, 75.8f};
+constexpr uint32_t QuarterBytes(float scale) { return std::bit_cast<uint32_t>(scale) & 192; }
+
+inline BlockScale ScaleOfBlock(float largest) {
   if (!(largest < INFINITY)) return {NAN, 0};
   if (largest < 1e-30f) return {0, 0};
-  if (!half_powers) return {largest / 127.0f, 127.0f / largest};
   // largest / 2^e is above 63.5 and at most 127.5: e + 1 where it would be more is the carry out of the mantissa's
-  // upper seven bits. Up to 90 = 127 / √2 the next smaller scale does.
+  // upper seven bits. One more than that power's quarter steps below it do where the codes stay below 127.4.
   const int biased = static_cast<int>((std::bit_cast<uint32_t>(largest) + 0x10000u) >> 23) - 6;
   const float scale = std::bit_cast<float>(biased << 23), inverse = std::bit_cast<float>((254 - biased) << 23);
-  if (largest * inverse > 90) return {scale, inverse};
-  return {scale * (kRootOfTwo / 2), inverse * kRootOfTwo};
+  const float codes = largest * inverse;
+  int quarter = 0;  // below the power of two
+  for (const float most : kMostCodes) quarter += codes <= most ? 1 : 0;
+  if (quarter == 0) return {scale, inverse};
+  return {scale * 0.5f * kQuarterPowers[static_cast<size_t>(4 - quarter)],
+          inverse * 2 * kInversePowers[static_cast<size_t>(4 - quarter)]};
 }
 
-// A tile's record: codes u8 [8][64], and f32 [parts][2][16]: a part's scales, and its minimums if there are any; else
-// the scales again, times √2.
-constexpr int64_t TileRecordBytes(const PanelFormat& format) { return 512 + 128 * format.parts; }
+// ⌊log2 scale⌋ + 1/2, whose floor is exact; NaN of NaN. A block of zeros takes any.
+inline float ExponentOf(float scale) {
+  if (std::isnan(scale)) return scale;
+  return static_cast<float>(static_cast<int>(std::bit_cast<uint32_t>(scale) >> 23) - 127) + 0.5f;
+}
+
+// What some blocks of x became, beside their codes: scales and exponents, and sums of the first and of the last sixteen
+// codes.
+struct RoundedBlocks {
+  static constexpr int kMost = 8;
+  alignas(64) float scale[kMost], exponent[kMost];
+  int32_t sums[2][kMost];
+};
+
+// A tile's record: codes u8 [8][64], and f32 [parts][4 or 5][16]: a part's scales times 1, 2^(1/4), √2 and 2^(3/4), and
+// its minimums if there are any.
+constexpr int64_t TilePartBytes(const PanelFormat& format) { return format.minimum ? 320 : 256; }
+constexpr int64_t TileRecordBytes(const PanelFormat& format) { return 512 + TilePartBytes(format) * format.parts; }
 
 inline constexpr int kMostRows = 16;        // of any table below
 inline constexpr int kMostDirectRows = 12;  // rows for which unpacking in registers beats a tile
@@ -107,8 +138,10 @@ struct IntegerKernels {
   int pair_rows = 0;  // of a group that is multiplied with two panels; 0 if there are no such loops
   std::array<IntegerFormatKernels, kDTypeCount> formats{};
   // Row r of an XBlock group of R rows: x [32 · blocks] -> its places in blocks 0, 1, …
-  void (*quantize)(const float* x, int64_t blocks, const PanelFormat& format, int row, int rows,
-                   uint8_t* out) = nullptr;
+  void (*quantize_row)(const float* x, int64_t blocks, const PanelFormat& format, int row, int rows,
+                       uint8_t* out) = nullptr;
+  // One XBlock of R rows: x [R][32].
+  void (*quantize_group)(const float* x, const PanelFormat& format, int rows, uint8_t* out) = nullptr;
 };
 
 // The tables; null where the compiler's target architecture lacks the set.

@@ -26,6 +26,7 @@ struct PortableLanes {
   static constexpr bool kPairs = false;
   static constexpr int kIntegerRows = 2;
   static constexpr int kDirectRows = 0;
+  static constexpr size_t kTileForms = 1;  // of a scale in a tile: the scale alone
   static constexpr bool kWideDotSubtractsZero = false;
 
   template <typename Body>
@@ -135,18 +136,28 @@ struct PortableLanes {
     return EachByte([&](int i) { return kIQ4Levels[x.byte[i]] + 128; });
   }
   static void Prefetch(const uint8_t* p) { __builtin_prefetch(p); }
+  static void PrefetchLater(const std::byte* p) { __builtin_prefetch(p, 0, 2); }
 
-  static float QuantizeBlock(const float* x, int8_t* q, int32_t sums[2], bool half_powers);
+  // n blocks of x, codes of the next one that many bytes further
+  static void QuantizeBlocks(const float* x, int n, uint8_t* codes, int64_t next_codes, RoundedBlocks& rounded) {
+    for (int i = 0; i < n; ++i) {
+      int32_t sums[2];
+      rounded.scale[i] = QuantizeBlock(x + kBlockValues * i, reinterpret_cast<int8_t*>(codes + next_codes * i), sums);
+      rounded.exponent[i] = ExponentOf(rounded.scale[i]);
+      rounded.sums[0][i] = sums[0], rounded.sums[1][i] = sums[1];
+    }
+  }
+  static float QuantizeBlock(const float* x, int8_t* q, int32_t sums[2]);
 };
 
 #include "tessera/kernels/cpu/product_float-inl.h"
 #include "tessera/kernels/cpu/product_integer-inl.h"
 
-float PortableLanes::QuantizeBlock(const float* x, int8_t* q, int32_t sums[2], bool half_powers) {
+float PortableLanes::QuantizeBlock(const float* x, int8_t* q, int32_t sums[2]) {
   // As integers, the bits of magnitudes are in order, and NaN is above infinity.
   uint32_t largest = 0;
   for (int i = 0; i < 32; ++i) largest = std::max(largest, std::bit_cast<uint32_t>(x[i]) & 0x7fffffffu);
-  const BlockScale s = ScaleOfBlock(std::bit_cast<float>(largest), half_powers);
+  const BlockScale s = ScaleOfBlock(std::bit_cast<float>(largest));
   sums[0] = sums[1] = 0;
   for (int i = 0; i < 32; ++i) {
     q[i] = s.inverse == 0 ? int8_t{0} : static_cast<int8_t>(std::lrintf(x[i] * s.inverse));
