@@ -21,7 +21,7 @@ namespace {
 struct VnniLanes : Avx512Lanes {
   static constexpr int kIntegerRows = 12;  // 12 sums of integers, 12 of floats, the codes, scale and minimum: 27 of 32
   static constexpr int kDirectRows = 12;
-  static constexpr int kPairRows = 6;  // of two panels: as many sums, two vectors of codes and one of x
+  static constexpr int kPairRows = 6;      // of two panels: as many sums, two vectors of codes and one of x
   static constexpr size_t kTileForms = 4;  // of a scale in a tile: see XScale
   static constexpr bool kWideDotSubtractsZero = false;
   using I = __m512i;
