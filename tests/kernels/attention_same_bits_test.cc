@@ -151,6 +151,8 @@ TEST(AttentionSameBits, OfBf16AndF16InPagesOfTheirType) {
 TEST(AttentionSameBits, PagesOfEveryTypeGiveWhatTheirValuesGive) {
   ForEachIsa([](Isa isa) {
     for (DType dtype : {DType::kF32, DType::kBF16, DType::kF16, DType::kQ8_0}) {
+      // Where codes are multiplied as bytes they give other bits: attention_q8_pages_test.cc.
+      if (dtype == DType::kQ8_0 && (isa == Isa::kAvx512Vnni || isa == Isa::kAvx512Bf16)) continue;
       Sequence s(150, 5);
       s.x.sinks = s.x.sinks.To(DType::kBF16).To(DType::kF32);
       const Paged paged(s, dtype);

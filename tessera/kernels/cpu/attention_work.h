@@ -10,6 +10,7 @@
 #include "tessera/core/isa.h"
 #include "tessera/kernels/attention.h"
 #include "tessera/kernels/attention_mask.h"
+#include "tessera/kernels/kv_layout.h"
 
 namespace tessera::kernels {
 
@@ -87,6 +88,13 @@ class AttentionWork {
     if (LiveIsa() != Isa::kAvx512Bf16) return false;
     if (pages == nullptr) return x.q.dtype() == DType::kBF16 && x.k.dtype() == DType::kBF16;
     return pages->format.dtype == DType::kBF16 && (x.q.dtype() == DType::kBF16 || x.q.dtype() == DType::kF32);
+  }
+
+  // Whether they are products of bytes with the codes of pages of q8_0. (Where values are the beginning of keys the
+  // codes lie in rows, and become f32.)
+  bool Bytes() const {
+    return pages != nullptr && pages->format.dtype == DType::kQ8_0 && !pages->format.values_in_keys &&
+           MultipliesBytes();
   }
 
   // The positions that each row of a block sees.

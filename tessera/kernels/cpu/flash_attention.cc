@@ -9,7 +9,8 @@
 //   m, l     m l     [R]        a reference near the running row maximum (to base 2), running row sum of P
 //   L        lse     [T, H]     m ln 2 + ln l
 //
-// T is float, or BFloat16 where all operands are: then q, k, v and P are pairs of bf16, and every sum is f32.
+// T is float; or BFloat16 where all operands are: then q, k, v and P are pairs of bf16, and every sum is f32; or int8_t
+// for the codes of q8_0 pages: then q and P are bytes two by two, and sums are integers for 32 numbers each.
 //
 // A row's sum runs over positions in order: tiles of 64 inside segments of 512, each segment starting anew, then
 // the segments are merged from first to last. Tiles and segments start at multiples of their size, and what a mask
@@ -22,11 +23,12 @@
 #include "tessera/kernels/cpu/targets.h"
 // clang-format off
 #include <hwy/foreach_target.h>
-#include "tessera/kernels/cpu/key_tiles-inl.h"
+#include "tessera/kernels/cpu/block_operands-inl.h"
 // clang-format on
 
 #include <cmath>
 #include <memory>
+#include <optional>
 
 #include "tessera/core/storage.h"
 #include "tessera/core/thread_pool.h"
@@ -55,10 +57,9 @@ class ForwardBlock {
         ranges_(ranges),
         mask_(work.sequences[block.sequence].mask),
         tiles_(work, block.sequence, block.kv_head),
-        q_(NewBuffer<T>(block.rows() * work.key_width())),
-        p_(NewBuffer<T>(block.rows() * kTile)),
+        queries_(work, block),
+        p_(NewBuffer<Weight>(block.rows() * kTile)),
         sums_(NewBuffer<float>(block.rows() * kLanes)) {
-    LoadBlock(work, block, work.x.q, Queries());
     for (size_t r = 0; r < block.rows(); ++r) {
       all_see_.begin = std::max(all_see_.begin, ranges[r].begin), all_see_.end = std::min(all_see_.end, ranges[r].end);
     }
@@ -81,8 +82,11 @@ class ForwardBlock {
   }
 
  private:
-  Tile<T> Queries() const { return {q_.get(), block_.rows(), work_.key_width(), work_.key_width()}; }
-  Tile<T> Weights() const { return {p_.get(), block_.rows(), kTile, kTile}; }
+  using Weight = WeightOf<T>;
+  using View = typename KeyTiles<T>::View;
+
+  Tile<const Weight> Weights(size_t r, size_t n) const { return Tile<const Weight>(Weights()).Rows(r, n); }
+  Tile<Weight> Weights() const { return {p_.get(), block_.rows(), kTile, kTile}; }
   Tile<float> Outputs(const PartialRows& out) const {
     return {out.o, block_.rows(), work_.value_width(), work_.value_width()};
   }
@@ -119,9 +123,11 @@ class ForwardBlock {
   // All scores of the tile while its keys are in the first-level cache, then all sums while its values are.
   void PlainTile(int64_t t, const PartialRows& out) {
     const bool whole = all_see_.begin <= t * kTileKeys && all_see_.end >= (t + 1) * kTileKeys;
-    if (whole && block_.rows() <= kRowGroup && tiles_.CanStayStored())
-      return tiles_.WithStored(t, [&](const auto& kt, const auto& v) { WholeTile(t, kt, v, out); });
-    const typename KeyTiles<T>::View tile = tiles_.Load(t);
+    if constexpr (!kIsBytes<T>) {
+      if (whole && block_.rows() <= kRowGroup && tiles_.CanStayStored())
+        return tiles_.WithStored(t, [&](const auto& kt, const auto& v) { WholeTile(t, kt, v, out); });
+    }
+    const View tile = tiles_.Load(t);
     if (whole) {
       WholeTile(t, tile.kt, tile.v, out);
     } else {
@@ -138,12 +144,12 @@ class ForwardBlock {
       Scores(r, GroupAt(r, block_.rows()), kt, nullptr, out);
       if constexpr (!requires { kt.ahead; }) tiles_.Prefetch(t + 1, r / kRowGroup);
     }
-    MulAdd<T>(Weights(), v, Outputs(out));  // O' += P Vj
+    AddWeighted(Weights(0, block_.rows()), v, Outputs(out), true);  // O' += P Vj
   }
 
   // Of rows begin … end - 1, which all see some of the tile.
-  void PartOfTile(int64_t t, const typename KeyTiles<T>::View& tile, size_t begin, size_t end, const PartialRows& out) {
-    int finite = -1;  // whether the values are: not known yet
+  void PartOfTile(int64_t t, const View& tile, size_t begin, size_t end, const PartialRows& out) {
+    int finite = kIsBytes<T> ? 1 : -1;  // whether the values are: not known yet; codes are
     for (size_t r0 = begin; r0 < end; r0 += kRowGroup) {
       const size_t n = GroupAt(r0, end);
       Span seen[kRowGroup];
@@ -152,9 +158,13 @@ class ForwardBlock {
       depth = RoundUp(depth, kPerWord<T>);
       Scores(r0, n, tile.kt.Cols(RoundUp(depth, kColumnStep)), seen, out);
       const auto hides = [depth](const Span& row) { return row.lo > 0 || row.hi < depth; };
-      if (finite < 0 && std::any_of(seen, seen + n, hides)) finite = Finite(tile.v.Cols(work_.value_dim));
-      if (finite != 0) MulAdd<T>(Weights().Rows(r0, n), tile.v.Depth(depth), Outputs(out).Rows(r0, n));
-      for (size_t r = 0; r < n && finite == 0; ++r) AddPicked(r0 + r, seen[r], nullptr, tile.v, out);
+      if constexpr (!kIsBytes<T>) {
+        if (finite < 0 && std::any_of(seen, seen + n, hides)) finite = Finite(tile.v.Cols(work_.value_dim));
+      }
+      if (finite != 0) AddWeighted(Weights(r0, n), tile.v.Depth(depth), Outputs(out).Rows(r0, n), r0 == 0);
+      for (size_t r = 0; r < n && finite == 0; ++r)
+        AddPicked(
+            r0 + r, seen[r], [&](size_t j) { return std::pair(tile.v, j); }, out);
     }
   }
 
@@ -166,7 +176,7 @@ class ForwardBlock {
   void Scores(size_t r0, size_t n, const Keys& kt, const Span* seen, const PartialRows& out) {
     HWY_ALIGN float s_data[kRowGroup * kTile];
     const Tile<float> s{s_data, n, kTile, kTile};
-    Mul<T>(Queries().Rows(r0, n), kt, s);
+    queries_.Scores(r0, kt, s);
     if (seen == nullptr && !(work_.spec.softcap > 0)) return WholeRows(r0, s, out);
     for (size_t r = 0; r < n; ++r) Softmax(r0 + r, s.Row(r), seen ? seen[r] : Span{0, kTile}, out);
   }
@@ -189,23 +199,27 @@ class ForwardBlock {
   void Softmax(size_t row, float* s, Span seen, const PartialRows& out) {
     const float cap = work_.spec.softcap, factor = (cap > 0 ? 1 : work_.spec.scale) * kLog2E;
     const RowState state{out.m[row], sums_.get() + row * kLanes};
-    T* p = Weights().Row(row);
+    Weight* p = Weights().Row(row);
     if (cap > 0) CapRow(s, kTile, work_.spec.scale, cap);
-    const float shrink = seen.whole() ? OnlineSoftmax<T, true>(s, seen.lo, seen.hi, factor, state, p)
-                                      : OnlineSoftmax<T, false>(s, seen.lo, seen.hi, factor, state, p);
+    const float shrink = seen.whole() ? OnlineSoftmax<Weight, true>(s, seen.lo, seen.hi, factor, state, p)
+                                      : OnlineSoftmax<Weight, false>(s, seen.lo, seen.hi, factor, state, p);
     if (shrink != 1) ScaleRow(shrink, Outputs(out).Row(row), work_.value_width());
   }
 
-  // O' += P V for one row whose value of place j is number index[j] of `v`, or number j where there is no index. What
-  // it does not see is cleared, so that NaN there changes nothing: the same sum as MulAdd's.
-  void AddPicked(size_t row, Span seen, const int64_t* index, Panel<const T> v, const PartialRows& out) {
-    if (!picked_) picked_ = NewBuffer<T>(kTile * work_.value_width());
-    const Panel<T> picked{picked_.get(), kTile, work_.value_width(), work_.value_width()};
+  // O' += P V for one row whose value of place j is the row `from(j).second` of the tile `from(j).first`. What it does
+  // not see is cleared, so that NaN there changes nothing: the same sum as AddWeighted's.
+  template <class From>
+  void AddPicked(size_t row, Span seen, const From& from, const PartialRows& out) {
+    if (!picked_) picked_.emplace(work_.value_width());
     for (size_t j = 0; j < kTile; ++j) {
-      const int64_t place = index ? index[j] : static_cast<int64_t>(j);
-      CopyPanelRow<T>(v, j < seen.lo || j >= seen.hi ? -1 : place, picked, j);
+      if (j < seen.lo || j >= seen.hi) {
+        picked_->ClearRow(j);
+      } else {
+        const auto place = from(j);
+        picked_->CopyRow(place.first, place.second, j);
+      }
     }
-    MulAdd<T>(Weights().Rows(row, 1), picked, Outputs(out).Rows(row, 1));
+    AddWeighted(Weights(row, 1), picked_->view(), Outputs(out).Rows(row, 1), false);
   }
 
   // A tile of positions at or beyond a tree's root: each row has its own keys there. All scores of the tail are
@@ -225,26 +239,27 @@ class ForwardBlock {
         s[j] = tail_scores_[r * tail_keys_ + static_cast<size_t>(index[j])];
       }
       Softmax(r, s, seen, out);
-      AddPicked(r, seen, index, Tail(tail_v_.get()), out);
+      AddPicked(
+          r, seen,
+          [&](size_t j) {
+            const auto place = static_cast<size_t>(index[j]);
+            return std::pair(tail_values_[place / kTile].view(), place % kTile);
+          },
+          out);
     }
   }
-
-  Panel<T> Tail(T* v) const { return {v, tail_keys_, work_.value_width(), work_.value_width()}; }
 
   void LoadTail() {
     const AttentionSequence& sequence = *work_.sequences[block_.sequence].sequence;
     tail_begin_ = mask_.prefix() / kTileKeys;
     const size_t count = static_cast<size_t>((sequence.key_count + kTileKeys - 1) / kTileKeys - tail_begin_);
-    const size_t tile_numbers = kTile * work_.value_width();
     tail_keys_ = count * kTile;
     tail_scores_ = NewBuffer<float>(block_.rows() * tail_keys_);
-    tail_v_ = NewBuffer<T>(count * tile_numbers);
     for (size_t i = 0; i < count; ++i) {
-      const typename KeyTiles<T>::View tile = tiles_.Load(tail_begin_ + static_cast<int64_t>(i));
-      const size_t step = work_.value_width() * kPerWord<T>;
-      for (size_t u = 0; u < tile.v.steps(); ++u)
-        std::memcpy(static_cast<void*>(tail_v_.get() + i * tile_numbers + u * step), tile.v.Step(u), step * sizeof(T));
-      Mul<T>(Queries(), tile.kt, {tail_scores_.get() + i * kTile, block_.rows(), kTile, tail_keys_});
+      const View tile = tiles_.Load(tail_begin_ + static_cast<int64_t>(i));
+      OwnValues<T>& values = tail_values_.emplace_back(work_.value_width());
+      for (size_t j = 0; j < kTile; ++j) values.CopyRow(tile.v, j, j);
+      queries_.Scores(0, tile.kt, {tail_scores_.get() + i * kTile, block_.rows(), kTile, tail_keys_});
     }
     paths_.resize(block_.rows());
     for (size_t r = 0; r < block_.rows(); ++r)
@@ -257,9 +272,11 @@ class ForwardBlock {
   KeyRange all_see_{0, std::numeric_limits<int64_t>::max()};
   const AttentionMask& mask_;
   KeyTiles<T> tiles_;
-  Buffer<T> q_, p_;
+  BlockQueries<T> queries_;
+  Buffer<Weight> p_;
   Buffer<float> sums_;  // [R, lanes]: l, still in lanes
-  Buffer<T> picked_, tail_v_;
+  std::optional<OwnValues<T>> picked_;
+  std::vector<OwnValues<T>> tail_values_;
   Buffer<float> tail_scores_;
   int64_t tail_begin_ = 0;
   size_t tail_keys_ = 0;
@@ -285,6 +302,7 @@ void ForwardSegments(const AttentionWork& work, const RowBlock& block, const Key
                      const std::function<void(int64_t)>& done) {
   if constexpr (kHasBf16Products) {
     if (work.Narrow()) return ForwardSegmentsOf<BFloat16>(work, block, ranges, first, last, partial, done);
+    if (work.Bytes()) return ForwardSegmentsOf<int8_t>(work, block, ranges, first, last, partial, done);
   }
   ForwardSegmentsOf<float>(work, block, ranges, first, last, partial, done);
 }

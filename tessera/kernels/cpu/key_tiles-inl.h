@@ -11,6 +11,7 @@
 #include <optional>
 
 #include "tessera/core/storage.h"
+#include "tessera/kernels/cpu/byte_tiles-inl.h"
 #include "tessera/kernels/cpu/softmax-inl.h"
 #include "tessera/kernels/cpu/stored_panels-inl.h"
 #include "tessera/kernels/cpu/tile_rows-inl.h"
@@ -132,24 +133,26 @@ class KeyTiles {
   // rows. They give the bits of Load's.
   template <typename Body>
   void WithStored(int64_t t, const Body& body) const {
-    const std::byte *keys = Page(t), *values = keys + layout_->values;
-    const ReadAhead end{keys + layout_->head_bytes, HasTile(t + 1) ? Page(t + 1) : nullptr};
+    const std::byte *block = Page(t), *keys = block + layout_->keys, *values = block + layout_->values;
+    const ReadAhead ahead{HasTile(t + 1) ? Page(t + 1) - block : 0};
     const size_t width = work_.value_width();
     if (layout_->dtype == DTypeOf<T>) {
-      return body(StoredPanel<T>{{reinterpret_cast<const T*>(keys), work_.key_dim, kTile, kTile}, end},
-                  StoredPanel<T>{{reinterpret_cast<const T*>(values), kTile, width, width}, end});
+      return body(StoredPanel<T>{{reinterpret_cast<const T*>(keys), work_.key_dim, kTile, kTile}, ahead},
+                  StoredPanel<T>{{reinterpret_cast<const T*>(values), kTile, width, width}, ahead});
     }
     if constexpr (kPerWord<T> == 1) {
       if (layout_->dtype == DType::kF16)
-        return body(HalfPanel{keys, work_.key_dim, kTile, end}, HalfPanel{values, kTile, width, end});
+        return body(HalfPanel{keys, work_.key_dim, kTile, ahead}, HalfPanel{values, kTile, width, ahead});
       const size_t key_blocks = (work_.key_dim + 31) / 32, value_blocks = (work_.value_dim + 31) / 32;
-      LoadRow(keys + layout_->key_scales, DType::kF16, scales_.get(), key_blocks * kTile);
+      LoadRow(block + layout_->key_scales, DType::kF16, scales_.get(), key_blocks * kTile);
       float* value_scales = scales_.get() + key_blocks * kTile;
-      LoadRow(keys + layout_->value_scales, DType::kF16, value_scales, kTile * value_blocks);
-      body(ByteKeys{keys, scales_.get(), work_.key_dim, kTile, end},
-           ByteValues{values, value_scales, kTile, width, value_blocks, end});
+      LoadRow(block + layout_->value_scales, DType::kF16, value_scales, kTile * value_blocks);
+      body(ByteKeys{keys, scales_.get(), work_.key_dim, kTile, ahead},
+           ByteValues{values, value_scales, kTile, width, ahead});
     }
   }
+
+  static constexpr int64_t kFirstBytes = 4096;
 
   // Asks for tile t, if there is one: for row j of a plain tensor, or, with j = 0, for the beginning of a page. Rows of
   // one head, and pages, lie too far apart for the processor to guess. Stored panels ask themselves.
@@ -157,7 +160,7 @@ class KeyTiles {
     if (work_.pages) {
       if (j > 0 || !HasTile(t)) return;
       const std::byte* block = Page(t);
-      const int64_t bytes = std::min<int64_t>(layout_->head_bytes, kAheadBytes);
+      const int64_t bytes = std::min<int64_t>(layout_->head_bytes, kFirstBytes);
       for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(block + i, 0, 2);
       return;
     }
@@ -214,7 +217,7 @@ class KeyTiles {
       if (layout_->dtype == DType::kQ8_0) {
         const size_t blocks = (depth + 31) / 32;
         LoadRow(block + layout_->key_scales, DType::kF16, scales_.get(), kTile * blocks);
-        StorePanel(ByteValues{block, scales_.get(), kTile, width, blocks, nullptr}, rows_.get());
+        StorePanel(ByteRows{block, scales_.get(), kTile, width, blocks}, rows_.get());
       } else {
         LoadRow(block, layout_->dtype, rows_.get(), kTile * width);
       }
@@ -260,6 +263,52 @@ class KeyTiles {
     size_t key_stride = 0, value_stride = 0, key_bytes = 0, value_bytes = 0;
   } prefetched_;
 };
+
+#if HWY_TARGET == HWY_AVX3
+// Of pages of q8_0, as they lie; scales in f32.
+template <>
+class KeyTiles<int8_t> {
+ public:
+  KeyTiles(const AttentionWork& work, size_t sequence, int64_t kv_head)
+      : work_(work),
+        sequence_(*work.sequences[sequence].sequence),
+        kv_head_(kv_head),
+        layout_(work.pages->format),
+        key_blocks_((work.key_dim + kByteBlock - 1) / kByteBlock),
+        value_blocks_((work.value_dim + kByteBlock - 1) / kByteBlock),
+        scales_(NewBuffer<float>(kTile * (key_blocks_ + value_blocks_))) {}
+
+  struct View {
+    ByteTile kt, v;
+  };
+
+  // Valid until the next call.
+  View Load(int64_t t) {
+    const std::byte* block = Page(t);
+    const ReadAhead ahead{(t + 1) * kTileKeys < sequence_.key_count ? Page(t + 1) - block : 0};
+    float* value_scales = scales_.get() + key_blocks_ * kTile;
+    ahead.Ask(block, static_cast<size_t>(layout_.keys));  // scales
+    LoadRow(block + layout_.key_scales, DType::kF16, scales_.get(), key_blocks_ * kTile);
+    LoadRow(block + layout_.value_scales, DType::kF16, value_scales, value_blocks_ * kTile);
+    const auto codes = [&](int64_t at) { return reinterpret_cast<const int8_t*>(block + at); };
+    return {{codes(layout_.keys), scales_.get(), work_.key_dim, kTile, ahead},
+            {codes(layout_.values), value_scales, kTile, work_.value_width(), ahead}};
+  }
+
+ private:
+  const std::byte* Page(int64_t t) const {
+    const int32_t page = sequence_.pages[static_cast<size_t>(t)];
+    return work_.pages->base + page * layout_.page_bytes + kv_head_ * layout_.head_bytes;
+  }
+
+  const AttentionWork& work_;
+  const AttentionSequence& sequence_;
+  int64_t kv_head_;
+  KvLayout layout_;
+  size_t key_blocks_, value_blocks_;
+  Buffer<float> scales_;
+};
+#endif
 
 }  // namespace tessera::kernels::HWY_NAMESPACE
 TESSERA_AFTER_TILES();

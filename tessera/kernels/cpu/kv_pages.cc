@@ -26,17 +26,17 @@ class Slot {
         block_(pages.base + slot / kPageTokens * layout.page_bytes + head * layout.head_bytes),
         token_(slot % kPageTokens) {}
 
-  T& Key(int64_t d) const { return reinterpret_cast<T*>(block_)[layout_.Key<kPairs>(token_, d)]; }
-  T& Value(int64_t d) const { return reinterpret_cast<T*>(block_ + layout_.values)[layout_.Value<kPairs>(token_, d)]; }
+  T& Key(int64_t d) const { return reinterpret_cast<T*>(block_ + layout_.keys)[layout_.Key(token_, d)]; }
+  T& Value(int64_t d) const { return reinterpret_cast<T*>(block_ + layout_.values)[layout_.Value(token_, d)]; }
   Float16& KeyScale(int64_t d) const {
-    return reinterpret_cast<Float16*>(block_ + layout_.key_scales)[layout_.KeyScale(token_, d)];
+    return reinterpret_cast<Float16*>(block_ + layout_.key_scales)[layout_.Scale(token_, d)];
   }
+  int64_t numbers_in_word() const { return int64_t{1} << layout_.in_word; }
   Float16& ValueScale(int64_t d) const {
-    return reinterpret_cast<Float16*>(block_ + layout_.value_scales)[layout_.ValueScale(token_, d)];
+    return reinterpret_cast<Float16*>(block_ + layout_.value_scales)[layout_.Scale(token_, d)];
   }
 
  private:
-  static constexpr bool kPairs = std::is_same_v<T, BFloat16>;
   const KvLayout& layout_;
   std::byte* block_;
   int64_t token_;
@@ -60,6 +60,7 @@ void StoreBlocks(std::span<const float> x, const Scale& scale, const Place& plac
 
 template <typename T, typename Value>
 void StoreToken(const Slot<T>& slot, std::span<const Value> key, std::span<const Value> value) {
+  for (int64_t d = std::ssize(key); d % slot.numbers_in_word() != 0; ++d) slot.Key(d) = T(0);  // the last word's rest
   if constexpr (std::is_same_v<T, int8_t>) {
     StoreBlocks(
         key, [&](int64_t d) -> Float16& { return slot.KeyScale(d); },
@@ -70,7 +71,6 @@ void StoreToken(const Slot<T>& slot, std::span<const Value> key, std::span<const
         [&](int64_t d) -> int8_t& { return slot.Value(d); });
   } else {
     for (size_t d = 0; d < key.size(); ++d) slot.Key(static_cast<int64_t>(d)) = key[d];
-    if (std::is_same_v<T, BFloat16> && key.size() % 2 == 1) slot.Key(static_cast<int64_t>(key.size())) = T(0.0f);
     for (size_t d = 0; d < value.size(); ++d) slot.Value(static_cast<int64_t>(d)) = value[d];
   }
 }
@@ -126,6 +126,9 @@ void CheckSlot(const KvPages& pages, int64_t slot) {
 KvLayout::KvLayout(const KvPageFormat& format)
     : dtype(format.dtype),
       rows(format.values_in_keys),
+      in_word(dtype == DType::kBF16                                 ? 1
+              : dtype == DType::kQ8_0 && !rows && MultipliesBytes() ? 2
+                                                                    : 0),
       key_dim(format.key_dim),
       value_dim(format.value_dim),
       value_stride(RoundUp(rows ? format.key_dim : format.value_dim, 16)) {
@@ -140,18 +143,21 @@ KvLayout::KvLayout(const KvPageFormat& format)
       return RoundUp(CheckedMul(count, row_bytes, "kv_pages: the size of a page"), 64);
     };
     if (rows) {
-      values = 0;
+      keys = values = 0;
       key_scales = value_scales = part(kPageTokens, value_stride * size);
       head_bytes = key_scales + part(kPageTokens, (key_dim + 31) / 32 * scale);
       return;
     }
-    key_scales = part(RoundUp(key_dim, dtype == DType::kBF16 ? 2 : 1), kPageTokens * size);
-    values = key_scales + part((key_dim + 31) / 32, kPageTokens * scale);
-    value_scales = values + part(value_stride, kPageTokens * size);
-    head_bytes = value_scales + part((value_dim + 31) / 32, kPageTokens * scale);
+    key_scales = 0;
+    value_scales = part((key_dim + 31) / 32, kPageTokens * scale);
+    keys = value_scales + part((value_dim + 31) / 32, kPageTokens * scale);
+    values = keys + part(RoundUp(key_dim, int64_t{1} << in_word), kPageTokens * size);
+    head_bytes = values + part(value_stride, kPageTokens * size);
   });
   page_bytes = CheckedMul(format.kv_heads, head_bytes, "kv_pages: the size of a page");
 }
+
+bool MultipliesBytes() { return LiveIsa() == Isa::kAvx512Bf16 || LiveIsa() == Isa::kAvx512Vnni; }
 
 DType FastKvDType() { return LiveIsa() == Isa::kAvx512Bf16 ? DType::kBF16 : DType::kF16; }
 

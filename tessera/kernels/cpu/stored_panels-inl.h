@@ -3,8 +3,8 @@
 // numbers are those of the tile, so are the bits of the products.
 //
 // Pages are short and lie anywhere: a processor that guesses the next lines begins anew in each. So every step asks for
-// what is read kAheadBytes later: values lie behind keys, and behind both the next page of the head. Lines go to the
-// second-level cache, which waits for more of them at once than the first: a fifth more tokens a second behind 8,192.
+// the same place in the head's next page. Lines go to the second-level cache, which waits for more of them at once than
+// the first: a fifth more tokens a second behind 8,192.
 #if defined(TESSERA_KERNELS_CPU_STORED_PANELS_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef TESSERA_KERNELS_CPU_STORED_PANELS_INL_H_
 #undef TESSERA_KERNELS_CPU_STORED_PANELS_INL_H_
@@ -17,20 +17,13 @@
 TESSERA_BEFORE_TILES();
 namespace tessera::kernels::HWY_NAMESPACE {
 
-constexpr ptrdiff_t kAheadBytes = 4096;
-
-// Where reading goes on.
 struct ReadAhead {
-  const std::byte* end = nullptr;   // of the head's block
-  const std::byte* next = nullptr;  // its block in the next page, if there is one
+  ptrdiff_t bytes = 0;  // from a place in a page to that in the next one; 0: there is none
 
-  HWY_INLINE void Ask(const void* from, size_t bytes) const {
-    const std::byte* line = static_cast<const std::byte*>(from) + kAheadBytes;
-    if (line >= end) {
-      if (next == nullptr) return;
-      line = next + (line - end);
-    }
-    for (size_t i = 0; i < bytes; i += 64) __builtin_prefetch(line + i, 0, 2);
+  HWY_INLINE void Ask(const void* from, size_t count) const {
+    if (bytes == 0) return;
+    const char* line = static_cast<const char*>(from) + bytes;
+    for (size_t i = 0; i < count; i += 64) __builtin_prefetch(line + i, 0, 2);
   }
 };
 
@@ -64,7 +57,7 @@ HWY_INLINE Vector LoadBytes(const std::byte* from) {
   return hn::ConvertTo(Floats(), hn::PromoteTo(words, hn::LoadU(bytes, reinterpret_cast<const int8_t*>(from))));
 }
 
-// q8_0, keys: codes [D][64], and a scale for 32 steps of each column, f32 [D/32][64].
+// q8_0, keys: codes [D][64], and a scale for 32 steps of each column, f32 [⌈D/32⌉][64].
 struct ByteKeys {
   const std::byte* data;
   const float* scales;
@@ -78,18 +71,29 @@ struct ByteKeys {
   HWY_INLINE void Ahead(size_t u, size_t c, size_t n) const { ahead.Ask(data + u * cols + c, n); }
 };
 
-// q8_0, values: codes [64][Dv'], and a scale for 32 columns of each step, f32 [64][blocks].
+// q8_0, values: codes [64][Dv'], and a scale for 32 columns of each step, f32 [⌈Dv/32⌉][64].
 struct ByteValues {
   const std::byte* data;
   const float* scales;
-  size_t depth, cols, blocks;
+  size_t depth, cols;
   ReadAhead ahead;
 
   size_t steps() const { return depth; }
   HWY_INLINE Vector Load(size_t u, size_t c) const {
-    return hn::Mul(hn::Set(Floats(), scales[u * blocks + c / 32]), LoadBytes(data + u * cols + c));
+    return hn::Mul(hn::Set(Floats(), scales[c / 32 * depth + u]), LoadBytes(data + u * cols + c));
   }
   HWY_INLINE void Ahead(size_t u, size_t c, size_t n) const { ahead.Ask(data + u * cols + c, n); }
+};
+
+// q8_0, keys and values in one: codes [64][D'], and a scale for 32 columns of each step, f32 [64][blocks].
+struct ByteRows {
+  const std::byte* data;
+  const float* scales;
+  size_t depth, cols, blocks;
+
+  HWY_INLINE Vector Load(size_t u, size_t c) const {
+    return hn::Mul(hn::Set(Floats(), scales[u * blocks + c / 32]), LoadBytes(data + u * cols + c));
+  }
 };
 
 }  // namespace tessera::kernels::HWY_NAMESPACE

@@ -189,12 +189,6 @@ inline void Pack(Tile<const BFloat16> a, Panel<BFloat16> b) {
 }
 #endif
 
-// Copies row `from` of the summed axis of A to row `to` of B's, or clears that where `from` is below 0.
-template <typename T>
-void CopyPanelRow(Panel<const T> a, int64_t from, Panel<T> b, size_t to) {
-  for (size_t c = 0; c < b.cols; ++c) b.At(to, c) = from < 0 ? T(0.0f) : a.At(static_cast<size_t>(from), c);
-}
-
 // Whether all numbers are finite.
 template <typename T>
 bool Finite(Panel<const T> a) {
