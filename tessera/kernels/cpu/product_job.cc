@@ -64,8 +64,8 @@ class PanelTiles {
 // memory while these multiply. With few rows, as experts have them, unpacking would wait for them longer than it works.
 class PanelsAhead {
  public:
-  // Panels begin … end - 1, asked for in that many calls.
-  PanelsAhead(const ProductJob& job, int64_t begin, int64_t end, int64_t calls) : units_(job.units) {
+  // Panels begin … end - 1, asked for in that many calls of `chunk` units.
+  PanelsAhead(const ProductJob& job, int64_t begin, int64_t end, int64_t calls) : units_(job.chunk) {
     Add(job, begin, end);
     if (job.up != nullptr) Add(*job.up, begin, end);
     int64_t bytes = 0;
@@ -172,7 +172,9 @@ void RunPiece(const Piece& piece) {
   PanelTiles tiles(job, scratch), up_tiles(job.up != nullptr ? *job.up : job, scratch + all_tiles);
   for (int64_t p0 = piece.panel_begin; p0 < piece.panel_end; p0 += batch) {
     const int64_t p1 = std::min(piece.panel_end, p0 + batch);
-    const int64_t calls = (piece.group_end - piece.group_begin) * ((p1 - p0 + PanelStep(job) - 1) / PanelStep(job));
+    const int64_t steps = (p1 - p0 + PanelStep(job) - 1) / PanelStep(job),
+                  chunks = (job.units + job.chunk - 1) / job.chunk;
+    const int64_t calls = (piece.group_end - piece.group_begin) * steps * chunks;
     PanelsAhead ahead(job, p1, std::min(piece.panel_end, p1 + batch), calls);
     for (int64_t begin = 0; begin < job.units; begin += job.chunk) {
       const int64_t end = std::min(job.units, begin + job.chunk);
