@@ -5,7 +5,7 @@
 //   (d s) Σ (c - zero) q           symmetric formats; Σ starts at -zero Σ q, which x brings along
 //   m (s Σ q) + (d s) Σ c q        formats with minimums; x brings s Σ q
 // to an output: sums of integers are exact, so only these few operations round, and they are the same in every loop. s
-// is a half power of two, so a tile that holds d and √2 d leaves d s to an operation on exponents, which some
+// is a quarter power of two, so a tile that holds d 2^(i/4) leaves d s to an operation on exponents, which some
 // processors do beside their multipliers (V::XScale); the dot products have those nearly to themselves.
 
 // Records of a packed panel, one after the other, unpacked in registers.

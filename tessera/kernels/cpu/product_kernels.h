@@ -64,21 +64,21 @@ struct BlockScale {
   float scale, inverse;  // zeros for a block whose values are all so small that nothing is lost by taking them as zero;
                          // NaN and zero for one that holds an infinity or NaN
 };
-// 2^(i/4), to within 2^-16, with i in bits 6 and 7: where a tile has its scales times 2^(i/4), 64 i bytes further, is
-// read off the scale of a block of x. And their inverses.
+// 2^(i/4), to within 2^-16, with i in bits 6 and 7. A tile has its scales times 2^(i/4) 64 i bytes further:
+// QuarterBytes reads that off the scale of a block of x.
 inline constexpr std::array<float, 4> kQuarterPowers = {
     1.0f, std::bit_cast<float>(0x3f983770u), std::bit_cast<float>(0x3fb504b3u), std::bit_cast<float>(0x3fd744fdu)};
+constexpr uint32_t QuarterBytes(float scale) { return std::bit_cast<uint32_t>(scale) & 192; }
 inline constexpr std::array<float, 4> kInversePowers = {1.0f, 1 / kQuarterPowers[1], 1 / kQuarterPowers[2],
                                                         1 / kQuarterPowers[3]};
 // Codes up to which a scale that is one, two or three quarter steps less does: 127.48 times 2^(-i/4).
 inline constexpr std::array<float, 3> kMostCodes = {107.2f, 90.14f, 75.8f};
-constexpr uint32_t QuarterBytes(float scale) { return std::bit_cast<uint32_t>(scale) & 192; }
 
 inline BlockScale ScaleOfBlock(float largest) {
   if (!(largest < INFINITY)) return {NAN, 0};
   if (largest < 1e-30f) return {0, 0};
   // largest / 2^e is above 63.5 and at most 127.5: e + 1 where it would be more is the carry out of the mantissa's
-  // upper seven bits. One more than that power's quarter steps below it do where the codes stay below 127.4.
+  // upper seven bits. Up to three quarter steps less do where no code becomes 128.
   const int biased = static_cast<int>((std::bit_cast<uint32_t>(largest) + 0x10000u) >> 23) - 6;
   const float scale = std::bit_cast<float>(biased << 23), inverse = std::bit_cast<float>((254 - biased) << 23);
   const float codes = largest * inverse;
