@@ -55,6 +55,10 @@ class OwnValues {
       : numbers_(NewBuffer<T>(kTile * width)), panel_{numbers_.get(), kTile, width, width} {}
 
   Panel<const T> view() const { return panel_; }
+  void Copy(const Panel<const T>& from) {
+    for (size_t u = 0; u < panel_.steps(); ++u)
+      std::memcpy(static_cast<void*>(panel_.Step(u)), from.Step(u), panel_.cols * sizeof(float));
+  }
   void CopyRow(const Panel<const T>& from, size_t row, size_t to) {
     for (size_t c = 0; c < panel_.cols; ++c) panel_.At(to, c) = from.At(row, c);
   }
@@ -96,6 +100,10 @@ class OwnValues<int8_t> {
         scales_(NewBuffer<float>(kTile * blocks_)) {}
 
   ByteTile view() const { return {codes_.get(), scales_.get(), kTile, width_, {}}; }
+  void Copy(const ByteTile& from) {
+    std::memcpy(codes_.get(), from.codes, kTile * width_);
+    std::memcpy(scales_.get(), from.scales, kTile * blocks_ * sizeof(float));
+  }
   void CopyRow(const ByteTile& from, size_t row, size_t to) {
     for (size_t c = 0; c < width_; ++c) codes_[Place(to, c)] = from.codes[Place(row, c)];
     for (size_t b = 0; b < blocks_; ++b) scales_[b * kTile + to] = from.scales[b * kTile + row];

@@ -257,8 +257,7 @@ class ForwardBlock {
     tail_scores_ = NewBuffer<float>(block_.rows() * tail_keys_);
     for (size_t i = 0; i < count; ++i) {
       const View tile = tiles_.Load(tail_begin_ + static_cast<int64_t>(i));
-      OwnValues<T>& values = tail_values_.emplace_back(work_.value_width());
-      for (size_t j = 0; j < kTile; ++j) values.CopyRow(tile.v, j, j);
+      tail_values_.emplace_back(work_.value_width()).Copy(tile.v);
       queries_.Scores(0, tile.kt, {tail_scores_.get() + i * kTile, block_.rows(), kTile, tail_keys_});
     }
     paths_.resize(block_.rows());

@@ -86,6 +86,21 @@ inline void UnpackPairs(const std::byte* pairs, float* low, float* high, size_t 
   }
 }
 
+// The blocks of one key/value head in the pages of one sequence.
+struct HeadPages {
+  const KvPages* pages;
+  const AttentionSequence& sequence;
+  int64_t kv_head;
+  const KvLayout& layout;
+
+  bool Has(int64_t t) const { return t * kTileKeys < sequence.key_count; }
+  const std::byte* Block(int64_t t) const {
+    return pages->base + sequence.pages[static_cast<size_t>(t)] * layout.page_bytes + kv_head * layout.head_bytes;
+  }
+  // From a place in block t to that in the next one.
+  ReadAhead Ahead(int64_t t) const { return {Has(t + 1) ? Block(t + 1) - Block(t) : 0}; }
+};
+
 // The keys and values of one key/value head of one sequence, a tile of 64 positions at a time.
 template <typename T>
 class KeyTiles {
@@ -134,7 +149,7 @@ class KeyTiles {
   template <typename Body>
   void WithStored(int64_t t, const Body& body) const {
     const std::byte *block = Page(t), *keys = block + layout_->keys, *values = block + layout_->values;
-    const ReadAhead ahead{HasTile(t + 1) ? Page(t + 1) - block : 0};
+    const ReadAhead ahead = Pages().Ahead(t);
     const size_t width = work_.value_width();
     if (layout_->dtype == DTypeOf<T>) {
       return body(StoredPanel<T>{{reinterpret_cast<const T*>(keys), work_.key_dim, kTile, kTile}, ahead},
@@ -152,13 +167,11 @@ class KeyTiles {
     }
   }
 
-  static constexpr int64_t kFirstBytes = 4096;
-
   // Asks for tile t, if there is one: for row j of a plain tensor, or, with j = 0, for the beginning of a page. Rows of
   // one head, and pages, lie too far apart for the processor to guess. Stored panels ask themselves.
   void Prefetch(int64_t t, size_t j) const {
     if (work_.pages) {
-      if (j > 0 || !HasTile(t)) return;
+      if (j > 0 || !Pages().Has(t)) return;
       const std::byte* block = Page(t);
       const int64_t bytes = std::min<int64_t>(layout_->head_bytes, kFirstBytes);
       for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(block + i, 0, 2);
@@ -173,14 +186,13 @@ class KeyTiles {
   }
 
  private:
+  static constexpr int64_t kFirstBytes = 4096;
+
   Panel<T> Keys() const { return {kt_.get(), work_.key_dim, kTile, kTile}; }
   Panel<T> Values() const { return {v_.get(), kTile, work_.value_width(), work_.value_width()}; }
 
-  bool HasTile(int64_t t) const { return t * kTileKeys < work_.sequences[sequence_].sequence->key_count; }
-  const std::byte* Page(int64_t t) const {
-    const int32_t page = work_.sequences[sequence_].sequence->pages[static_cast<size_t>(t)];
-    return work_.pages->base + page * layout_->page_bytes + kv_head_ * layout_->head_bytes;
-  }
+  HeadPages Pages() const { return {work_.pages, *work_.sequences[sequence_].sequence, kv_head_, *layout_}; }
+  const std::byte* Page(int64_t t) const { return Pages().Block(t); }
 
   View LoadPage(int64_t t) {
     const KvLayout& layout = *layout_;
@@ -271,9 +283,8 @@ class KeyTiles<int8_t> {
  public:
   KeyTiles(const AttentionWork& work, size_t sequence, int64_t kv_head)
       : work_(work),
-        sequence_(*work.sequences[sequence].sequence),
-        kv_head_(kv_head),
         layout_(work.pages->format),
+        pages_{work.pages, *work.sequences[sequence].sequence, kv_head, layout_},
         key_blocks_((work.key_dim + kByteBlock - 1) / kByteBlock),
         value_blocks_((work.value_dim + kByteBlock - 1) / kByteBlock),
         scales_(NewBuffer<float>(kTile * (key_blocks_ + value_blocks_))) {}
@@ -284,8 +295,8 @@ class KeyTiles<int8_t> {
 
   // Valid until the next call.
   View Load(int64_t t) {
-    const std::byte* block = Page(t);
-    const ReadAhead ahead{(t + 1) * kTileKeys < sequence_.key_count ? Page(t + 1) - block : 0};
+    const std::byte* block = pages_.Block(t);
+    const ReadAhead ahead = pages_.Ahead(t);
     float* value_scales = scales_.get() + key_blocks_ * kTile;
     ahead.Ask(block, static_cast<size_t>(layout_.keys));  // scales
     LoadRow(block + layout_.key_scales, DType::kF16, scales_.get(), key_blocks_ * kTile);
@@ -296,15 +307,9 @@ class KeyTiles<int8_t> {
   }
 
  private:
-  const std::byte* Page(int64_t t) const {
-    const int32_t page = sequence_.pages[static_cast<size_t>(t)];
-    return work_.pages->base + page * layout_.page_bytes + kv_head_ * layout_.head_bytes;
-  }
-
   const AttentionWork& work_;
-  const AttentionSequence& sequence_;
-  int64_t kv_head_;
   KvLayout layout_;
+  HeadPages pages_;
   size_t key_blocks_, value_blocks_;
   Buffer<float> scales_;
 };

@@ -31,10 +31,10 @@ class Slot {
   Float16& KeyScale(int64_t d) const {
     return reinterpret_cast<Float16*>(block_ + layout_.key_scales)[layout_.Scale(token_, d)];
   }
-  int64_t numbers_in_word() const { return int64_t{1} << layout_.in_word; }
   Float16& ValueScale(int64_t d) const {
     return reinterpret_cast<Float16*>(block_ + layout_.value_scales)[layout_.Scale(token_, d)];
   }
+  int64_t numbers_in_word() const { return int64_t{1} << layout_.in_word; }
 
  private:
   const KvLayout& layout_;

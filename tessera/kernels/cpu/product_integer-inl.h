@@ -165,6 +165,22 @@ void MultiplyInteger(const MicroArgs& a) {
   y.Store(a);
 }
 
+// n blocks of x, codes of the next one that many bytes further: all at once where V can, or one after the other.
+template <class V>
+void RoundBlocks(const float* x, int n, uint8_t* codes, int64_t next_codes, RoundedBlocks& rounded) {
+  if constexpr (requires { &V::QuantizeBlock; }) {
+    for (int i = 0; i < n; ++i) {
+      int32_t sums[2];
+      rounded.scale[i] =
+          V::QuantizeBlock(x + kBlockValues * i, reinterpret_cast<int8_t*>(codes + next_codes * i), sums);
+      rounded.exponent[i] = ExponentOf(rounded.scale[i]);
+      rounded.sums[0][i] = sums[0], rounded.sums[1][i] = sums[1];
+    }
+  } else {
+    V::QuantizeBlocks(x, n, codes, next_codes, rounded);
+  }
+}
+
 // Blocks of x at x, x + 32, … as XBlocks: codes and words of the next one lie that many bytes further.
 template <class V>
 void QuantizeBlocks(const float* x, int64_t count, const PanelFormat& format, int rows, uint8_t* codes, uint8_t* words,
@@ -173,7 +189,7 @@ void QuantizeBlocks(const float* x, int64_t count, const PanelFormat& format, in
   for (int64_t begin = 0; begin < count; begin += kAtOnce, x += kAtOnce * kBlockValues, codes += kAtOnce * next_codes) {
     RoundedBlocks rounded;
     const int n = static_cast<int>(std::min(kAtOnce, count - begin));
-    V::QuantizeBlocks(x, n, codes, next_codes, rounded);
+    RoundBlocks<V>(x, n, codes, next_codes, rounded);
     for (int i = 0; i < n; ++i, words += next_words) {
       std::memcpy(words, &rounded.scale[i], 4);
       std::memcpy(words + 4 * rows, &rounded.exponent[i], 4);

@@ -138,15 +138,6 @@ struct PortableLanes {
   static void Prefetch(const uint8_t* p) { __builtin_prefetch(p); }
   static void PrefetchLater(const std::byte* p) { __builtin_prefetch(p, 0, 2); }
 
-  // n blocks of x, codes of the next one that many bytes further
-  static void QuantizeBlocks(const float* x, int n, uint8_t* codes, int64_t next_codes, RoundedBlocks& rounded) {
-    for (int i = 0; i < n; ++i) {
-      int32_t sums[2];
-      rounded.scale[i] = QuantizeBlock(x + kBlockValues * i, reinterpret_cast<int8_t*>(codes + next_codes * i), sums);
-      rounded.exponent[i] = ExponentOf(rounded.scale[i]);
-      rounded.sums[0][i] = sums[0], rounded.sums[1][i] = sums[1];
-    }
-  }
   static float QuantizeBlock(const float* x, int8_t* q, int32_t sums[2]);
 };
 
