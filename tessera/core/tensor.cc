@@ -4,6 +4,7 @@
 #include <cstring>
 #include <limits>
 
+#include "tessera/core/gpu.h"
 #include "tessera/core/storage.h"
 
 namespace tessera {
@@ -78,10 +79,12 @@ void Tensor::SetContiguous(const Shape& shape, DType dtype) {
   }
 }
 
-Tensor Tensor::Empty(const Shape& shape, DType dtype) {
+Tensor Tensor::Empty(const Shape& shape, DType dtype, Device device) {
   Tensor tensor;
   tensor.SetContiguous(shape, dtype);
-  const auto storage = AllocateStorage(BytesFor(dtype, shape.numel()));
+  tensor.device_ = device;
+  const int64_t bytes = BytesFor(dtype, shape.numel());
+  const auto storage = device == Device::kCuda ? gpu::Allocate(bytes) : AllocateStorage(bytes);
   tensor.data_ = storage.get();
   tensor.storage_ = storage;
   tensor.writable_ = true;
@@ -112,9 +115,10 @@ Tensor Tensor::Borrow(std::shared_ptr<const void> owner, const void* data, const
 }
 
 Tensor Tensor::Packed(std::shared_ptr<const void> owner, const std::byte* data, int64_t bytes, const Shape& shape,
-                      DType dtype) {
+                      DType dtype, Device device) {
   Require(bytes > 0, "tensor: a packed weight has {} bytes", bytes);
   Tensor tensor = Borrow(std::move(owner), data, shape, dtype);
+  tensor.device_ = device;
   tensor.packed_bytes_ = bytes;
   return tensor;
 }
@@ -130,6 +134,18 @@ bool Tensor::contiguous() const {
 
 std::byte* Tensor::mutable_raw() {
   Require(writable_, "tensor: borrowed values are read only; Clone() first");
+  if (on_gpu()) FailOnGpu();
+  return data_;
+}
+
+void Tensor::FailOnGpu() const {
+  Fail("tensor: the values {} {} are on the GPU, where this operation cannot be done yet", Name(dtype_), shape_);
+}
+
+std::byte* Tensor::GpuData() const {
+  Require(on_gpu(), "tensor: the values {} {} are not on the GPU, beside what they are computed with",
+          defined() ? Name(dtype_) : "of no tensor", shape_);
+  if (!packed()) RequireContiguous();
   return data_;
 }
 
@@ -190,7 +206,11 @@ Tensor Tensor::Contiguous() const { return contiguous() ? *this : Clone(); }
 Tensor Tensor::Clone() const {
   Require(defined(), "clone: the tensor is undefined");
   RequireNotPacked();
-  Tensor copy = Empty(shape_, dtype_);
+  Tensor copy = Empty(shape_, dtype_, device_);
+  if (on_gpu()) {
+    gpu::CopyWithin(copy.data_, GpuData(), bytes());
+    return copy;
+  }
   if (contiguous()) {
     std::memcpy(copy.data_, data_, static_cast<size_t>(bytes()));
     return copy;
@@ -223,6 +243,20 @@ Tensor Tensor::To(DType dtype) const {
     });
   });
   return result;
+}
+
+Tensor Tensor::To(Device device) const {
+  if (device == device_ || !defined()) return *this;
+  RequireNotPacked();
+  if (on_gpu()) {
+    Tensor copy = Empty(shape_, dtype_);
+    gpu::CopyOut(copy.data_, GpuData(), bytes());
+    return copy;
+  }
+  const Tensor source = Contiguous();
+  Tensor copy = Empty(shape_, dtype_, device);
+  gpu::CopyIn(copy.data_, source.data_, source.bytes());
+  return copy;
 }
 
 Tensor Tensor::WithLineage(std::shared_ptr<const ops::Lineage> lineage) const {

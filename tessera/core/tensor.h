@@ -31,7 +31,7 @@ class Tensor {
   Tensor() = default;  // no tensor; defined() is false
 
   // New storage, aligned to 64 bytes. `Empty` leaves the values unset.
-  static Tensor Empty(const Shape& shape, DType dtype = DType::kF32);
+  static Tensor Empty(const Shape& shape, DType dtype = DType::kF32, Device device = Device::kCpu);
   static Tensor Zeros(const Shape& shape, DType dtype = DType::kF32);
   static Tensor Full(const Shape& shape, double value, DType dtype = DType::kF32);  // plain dtypes only
   template <typename T>
@@ -47,7 +47,7 @@ class Tensor {
   // A weight whose `bytes` bytes are in the order of kernels/packed_weight.h, not row by row. Shape and dtype keep
   // their meaning, but the values cannot be seen, sliced or copied here: such a call throws Error.
   static Tensor Packed(std::shared_ptr<const void> owner, const std::byte* data, int64_t bytes, const Shape& shape,
-                       DType dtype);
+                       DType dtype, Device device = Device::kCpu);
 
   bool defined() const { return storage_ != nullptr; }
   explicit operator bool() const { return defined(); }
@@ -56,19 +56,24 @@ class Tensor {
   int64_t dim(int axis) const { return shape_[axis]; }
   int64_t numel() const { return shape_.numel(); }
   DType dtype() const { return dtype_; }
-  Device device() const { return Device::kCpu; }
+  Device device() const { return device_; }
+  bool on_gpu() const { return device_ == Device::kCuda; }
   int64_t stride(int axis) const { return strides_[shape_.Axis(axis)]; }  // in values (plain dtypes)
   bool contiguous() const;
   bool packed() const { return packed_bytes_ > 0; }
   int64_t bytes() const { return packed() ? packed_bytes_ : BytesFor(dtype_, numel()); }  // were they contiguous
 
-  // The values. Throws Error if T is not the dtype. The span covers numel() values, so it needs a contiguous tensor.
+  // The values. Throws Error if T is not the dtype, and for a tensor on the GPU. The span covers numel() values, so it
+  // needs a contiguous tensor.
   template <typename T>
   std::span<const T> data() const;
   template <typename T>
   std::span<T> mutable_data();
-  const std::byte* raw() const { return data_; }  // first value, of any dtype; the first panel of a packed weight
-  std::byte* mutable_raw();                       // throws Error for borrowed storage
+  const std::byte* raw() const {  // first value, of any dtype; the first panel of a packed weight
+    if (on_gpu()) FailOnGpu();
+    return data_;
+  }
+  std::byte* mutable_raw();  // throws Error for borrowed storage
   template <typename T>
   T item() const;  // the only value of a tensor with numel() == 1
 
@@ -82,6 +87,19 @@ class Tensor {
   Tensor Clone() const;
   // The same values in another plain dtype, rounded to nearest even; this very tensor if it has that dtype already.
   Tensor To(DType dtype) const;
+  // The same values in another memory, contiguous; this very tensor if they lie there already. Waits for the copy.
+  Tensor To(Device device) const;
+
+  // For kernels on the GPU: where the values lie there. Throws Error for a tensor that is not there, and for one that
+  // is not contiguous.
+  template <typename T = void>
+  const T* gpu_data() const {
+    return reinterpret_cast<const T*>(GpuData());
+  }
+  template <typename T = void>
+  T* mutable_gpu_data() {
+    return reinterpret_cast<T*>(GpuData());
+  }
 
   // For ops/differentiable.h alone.
   const std::shared_ptr<const ops::Lineage>& lineage() const { return lineage_; }
@@ -92,6 +110,7 @@ class Tensor {
   std::byte* data_ = nullptr;
   int64_t packed_bytes_ = 0;  // 0: not packed
   bool writable_ = false;
+  Device device_ = Device::kCpu;
   DType dtype_ = DType::kF32;
   Shape shape_;
   std::array<int64_t, kMaxRank> strides_{};
@@ -101,13 +120,15 @@ class Tensor {
   void RequireDType(DType dtype) const;
   void RequireContiguous() const;
   void RequireNotPacked() const;
+  [[noreturn]] void FailOnGpu() const;
+  std::byte* GpuData() const;
 };
 
 template <typename T>
 std::span<const T> Tensor::data() const {
   RequireDType(DTypeOf<T>);
   RequireContiguous();
-  return {reinterpret_cast<const T*>(data_), static_cast<size_t>(numel())};
+  return {reinterpret_cast<const T*>(raw()), static_cast<size_t>(numel())};
 }
 
 template <typename T>
@@ -121,7 +142,7 @@ template <typename T>
 T Tensor::item() const {
   Require(numel() == 1, "tensor: item() needs one value, the shape is {}", shape_);
   RequireDType(DTypeOf<T>);
-  return *reinterpret_cast<const T*>(data_);
+  return *reinterpret_cast<const T*>(raw());
 }
 
 template <typename T>
