@@ -28,7 +28,7 @@ int Guard(Body body) {
   }
 }
 
-cuda::AttentionShape Shape(int bf16, int heads, int kv_heads, int head_dim, int value_dim) {
+cuda::AttentionShape ShapeOf(int bf16, int heads, int kv_heads, int head_dim, int value_dim) {
   const float scale = 1 / std::sqrt(static_cast<float>(head_dim));
   return {bf16 ? DType::kBF16 : DType::kF16, heads, kv_heads, head_dim, value_dim, scale};
 }
@@ -48,7 +48,7 @@ void* tessera_attention_plan(int bf16, int heads, int kv_heads, int head_dim, in
     AttentionPattern pattern;
     pattern.causal = causal != 0;
     pattern.sequences.assign(static_cast<size_t>(sequences), {queries, keys, {}, {}});
-    plan = std::make_unique<cuda::AttentionPlan>(pattern, Shape(bf16, heads, kv_heads, head_dim, value_dim)).release();
+    plan = std::make_unique<cuda::AttentionPlan>(pattern, ShapeOf(bf16, heads, kv_heads, head_dim, value_dim)).release();
   });
   return plan;
 }
@@ -75,7 +75,7 @@ void* tessera_paged_plan(int bf16, int heads, int kv_heads, int head_dim, int va
       pattern.sequences.push_back({1, keys, {}, {}});
       for (int key = 0; key < keys; key += 64) pattern.sequences.back().pages.push_back(page++);
     }
-    plan = std::make_unique<cuda::PagedAttentionPlan>(pattern, Shape(bf16, heads, kv_heads, head_dim, value_dim))
+    plan = std::make_unique<cuda::PagedAttentionPlan>(pattern, ShapeOf(bf16, heads, kv_heads, head_dim, value_dim))
                .release();
   });
   return plan;

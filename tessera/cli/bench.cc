@@ -9,10 +9,12 @@
 #include "tessera/cli/bench_report.h"
 #include "tessera/cli/cache_type.h"
 #include "tessera/cli/commands.h"
+#include "tessera/cli/device_flag.h"
 #include "tessera/cli/progress.h"
 #include "tessera/core/isa.h"
 #include "tessera/core/thread_pool.h"
 #include "tessera/infer/loaded_model.h"
+#include "tessera/kernels/cuda/gpu_probe.h"
 
 namespace tessera::cli {
 namespace {
@@ -20,7 +22,7 @@ namespace {
 constexpr int64_t kShortPrompt = 8;  // tokens, for the time to the first token
 
 struct Options {
-  std::string model, cache_type = kAutomaticCacheType;
+  std::string model, device = kDefaultDevice, cache_type = kAutomaticCacheType;
   infer::BenchmarkOptions benchmark;
   bool json = false, csv = false, markdown = false;
 };
@@ -46,13 +48,16 @@ void MeasurePeak(kernels::PeakKind kind, BenchReport& report) {
 
 BenchReport Measure(const Options& o, const Globals& globals) {
   infer::BenchmarkOptions options = o.benchmark;
-  options.cache_dtype = CacheDType(o.cache_type);
+  const Device device = DeviceFromName(o.device);
+  const bool on_gpu = device == Device::kCuda;
+  options.cache_dtype = CacheDType(o.cache_type, device);
+  if (on_gpu) options.chunk_tokens = infer::kGpuChunkTokens;
   BenchReport report{.model = o.model,
-                     .isa = std::string(Name(LiveIsa())),
+                     .isa = on_gpu ? kernels::cuda::GpuName() : std::string(Name(LiveIsa())),
                      .cache_type = std::string(Name(*options.cache_dtype)),
                      .threads = ThreadCount()};
   const auto start = std::chrono::steady_clock::now();
-  const infer::LoadedModel loaded = infer::Load(o.model, {.pack = true, .pack_later = true});
+  const infer::LoadedModel loaded = infer::Load(o.model, infer::FastestOn(device));
   report.load_seconds = SecondsSince(start);
   infer::FirstTokenSeconds(*loaded.model, kShortPrompt, options);
   report.first_token_seconds = SecondsSince(start);
@@ -68,6 +73,10 @@ BenchReport Measure(const Options& o, const Globals& globals) {
     infer::BenchmarkWatch watch;
     watch.progress = [&](int64_t done, int64_t total) { bar.Update("measuring", done, total); };
     watch.bandwidth = [&] {
+      if (on_gpu) {
+        report.peak_mebibytes = PeakMebibytes();
+        return bandwidths.emplace_back(kernels::cuda::MeasureCopyBandwidth());
+      }
       if (!probe) {
         report.peak_mebibytes = PeakMebibytes();  // before the probe, which takes a buffer
         probe.emplace();
@@ -78,7 +87,12 @@ BenchReport Measure(const Options& o, const Globals& globals) {
     report.bytes_per_second =
         std::accumulate(bandwidths.begin(), bandwidths.end(), 0.0) / static_cast<double>(bandwidths.size());
   }
-  MeasurePeak(cost.kind, report);
+  if (on_gpu) {
+    report.kind = kernels::PeakKind::kBf16;
+    report.operations_per_second = kernels::cuda::MeasureBf16Peak();
+  } else {
+    MeasurePeak(cost.kind, report);
+  }
   return report;
 }
 
@@ -116,6 +130,7 @@ void AddBench(CLI::App& program, const Globals& globals) {
   command->add_option("-s,--sequences", o->benchmark.sequences, "How many at once; rates are of all together")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
+  AddDevice(*command, o->device);
   AddCacheType(*command, o->cache_type);
   CLI::Option* json = command->add_flag("--json", o->json, "As one JSON object");
   CLI::Option* csv = command->add_flag("--csv", o->csv, "As comma-separated values")->excludes(json);

@@ -13,8 +13,9 @@ void AddCacheType(CLI::App& command, std::string& name) {
       ->capture_default_str();
 }
 
-DType CacheDType(const std::string& name) {
-  return name == kAutomaticCacheType ? kernels::FastKvDType() : DTypeFromName(name);
+DType CacheDType(const std::string& name, Device device) {
+  if (name != kAutomaticCacheType) return DTypeFromName(name);
+  return device == Device::kCuda ? DType::kBF16 : kernels::FastKvDType();
 }
 
 }  // namespace tessera::cli

@@ -4,7 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <string>
 
-#include "tessera/core/dtype.h"
+#include "tessera/core/tensor.h"
 
 namespace tessera::cli {
 
@@ -13,7 +13,7 @@ inline constexpr const char* kAutomaticCacheType = "auto";
 // `name` must outlive the command.
 void AddCacheType(CLI::App& command, std::string& name);
 
-// The type that a value of the option stands for; "auto" is what this processor's attention is fastest with.
-DType CacheDType(const std::string& name);
+// The type that a value of the option stands for; "auto" is what attention is fastest with there.
+DType CacheDType(const std::string& name, Device device = Device::kCpu);
 
 }  // namespace tessera::cli

@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "tessera/cli/commands.h"
+#include "tessera/cli/device_flag.h"
 #include "tessera/cli/pass_files.h"
 #include "tessera/core/error.h"
 #include "tessera/infer/greedy.h"
@@ -17,6 +18,7 @@ namespace tessera::cli {
 namespace {
 
 struct Options {
+  std::string device = kDefaultDevice;
   PassFlags pass;
   int64_t greedy = 0;
 };
@@ -48,7 +50,8 @@ void RunForwardVerb(const Options& options, const Globals& globals) {
   PassInput input = ReadInput(options.pass);
   const auto checkpoint = weights::Checkpoint::Open(weights::Locate(options.pass.model), options.pass.vision_file);
   const DType dtype = PassDType(options.pass);
-  models::LoadOptions load{.activations = dtype, .precision = ops::LinearPrecision::kExact};
+  models::LoadOptions load{
+      .activations = dtype, .device = DeviceFromName(options.device), .precision = ops::LinearPrecision::kExact};
   if (dtype == DType::kBF16) load.weights = dtype;
   const auto model = models::LoadModel(checkpoint, load);
   const models::PaddedBatch batch = BatchFor(*model, options.pass, std::move(input));
@@ -80,6 +83,7 @@ void AddForward(CLI::App& program, const Globals& globals) {
       "tessera forward smollm2 --input in.safetensors --output out.safetensors");
   const auto options = std::make_shared<Options>();
   AddPassFlags(*command, options->pass);
+  AddDevice(*command, options->device);
   command->add_option("--greedy", options->greedy, "Add this many greedily chosen ids")
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 24));
   command->callback([options, &globals] { RunForwardVerb(*options, globals); });

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "tessera/cli/commands.h"
+#include "tessera/cli/device_flag.h"
 #include "tessera/cli/progress.h"
 #include "tessera/cli/read_text.h"
 #include "tessera/core/error.h"
@@ -20,7 +21,7 @@ namespace tessera::cli {
 namespace {
 
 struct Options {
-  std::string model, file, dtype = "f32", cache_type;
+  std::string model, file, dtype = "f32", device = kDefaultDevice, cache_type;
   int64_t window = 0, stride = 0;  // 0: chosen from the model
   bool exact = false, json = false;
 };
@@ -40,12 +41,14 @@ std::vector<int64_t> Tokens(const weights::Checkpoint& checkpoint, const std::st
 void RunPerplexity(const Options& options, const Globals& globals) {
   const auto checkpoint = weights::Checkpoint::Open(weights::Locate(options.model));
   const std::vector<int64_t> ids = Tokens(checkpoint, ReadText(options.file));
+  const Device device = DeviceFromName(options.device);
   const auto precision = options.exact ? ops::LinearPrecision::kExact : ops::LinearPrecision::kFast;
   ProgressBar bar(globals, ProgressBar::Unit::kItems);
   const int64_t tensors = std::ssize(checkpoint.tensors());
   const auto model = models::LoadModel(
       checkpoint, {.activations = DTypeFromName(options.dtype),
-                   .pack = !options.exact,
+                   .pack = !options.exact && device == Device::kCpu,
+                   .device = device,
                    .precision = precision,
                    .on_weight = [&, done = int64_t{0}]() mutable { bar.Update("loading", ++done, tensors); }});
   models::PerplexityOptions measure;
@@ -95,6 +98,7 @@ void AddPerplexity(CLI::App& program, const Globals& globals) {
   command->add_option("--dtype", options->dtype, "Activations: f32 or bf16")
       ->check(CLI::IsMember({"f32", "bf16"}))
       ->capture_default_str();
+  AddDevice(*command, options->device);
   command
       ->add_option("--cache-type", options->cache_type,
                    "Pass keys and values through a cache: f32, bf16, f16 or q8_0 (default: none, as activations are)")

@@ -36,18 +36,21 @@ constexpr char kFooter[] =
 
 RunSession Open(const RunOptions& options, const Globals& globals) {
   RunSession session{.options = options, .globals = &globals};
+  const Device device = DeviceFromName(options.device);
   // A tower takes seconds for a picture, and packed weights pay at once.
   const bool seeing = !options.images.empty() || !options.videos.empty();
   {
     ProgressBar bar(globals, ProgressBar::Unit::kItems);
+    models::LoadOptions load = infer::FastestOn(device);
+    if (seeing) load.pack_later = false;
     session.loaded = infer::Load(
-        options.model, {.pack = true, .pack_later = !seeing},
-        [&](int64_t done, int64_t total) { bar.Update("loading", done, total); }, options.vision_file);
+        options.model, load, [&](int64_t done, int64_t total) { bar.Update("loading", done, total); },
+        options.vision_file);
   }
   const models::LanguageModel& model = *session.loaded.model;
   const bool draws = model.picture_tokens() != nullptr;
   Require(options.out.empty() || draws, "--out: models of type \"{}\" draw no pictures", model.summary().family);
-  infer::EngineOptions engine{.context = options.context, .cache_dtype = CacheDType(options.cache_type)};
+  infer::EngineOptions engine{.context = options.context, .cache_dtype = CacheDType(options.cache_type, device)};
   engine.before_second_pass = [model = session.loaded.model.get(), checkpoint = session.loaded.checkpoint.get()] {
     infer::Pack(*model, *checkpoint);
   };
@@ -228,6 +231,7 @@ void AddRun(CLI::App& program, const Globals& globals) {
       ->capture_default_str();
   command->add_option("-c,--context", o->context, "Tokens that prompt and answer may take (0: as the model was made)")
       ->capture_default_str();
+  AddDevice(*command, o->device);
   command->add_flag("--raw", o->raw, "Continue the prompt as plain text, without the chat template");
   command->add_flag("--json", o->json, "Print the answer with its tokens and timings as one JSON object");
   command->add_flag("--ignore-eos", o->ignore_eos, "Go on when the model would end");

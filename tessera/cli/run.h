@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "tessera/cli/cache_type.h"
+#include "tessera/cli/device_flag.h"
 #include "tessera/cli/globals.h"
 #include "tessera/cli/sampling_flags.h"
 #include "tessera/infer/loaded_model.h"
@@ -29,6 +30,7 @@ struct RunOptions {
   bool ignore_eos = false;
   int64_t max_tokens = 1024, context = 0;  // small models may not find an end by themselves
   bool limited_by_default = true;          // nobody asked for max_tokens
+  std::string device = kDefaultDevice;
   std::string cache_type = kAutomaticCacheType, strategy = "plain";
   SamplingFlags sampling;
 };

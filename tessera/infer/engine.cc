@@ -113,17 +113,22 @@ Engine::Engine(const models::LanguageModel& model, const EngineOptions& options)
   Require(options_.context <= kMaxCacheTokens && options_.cache_tokens <= kMaxCacheTokens,
           "context: {} tokens are more than a cache can hold, {} at most",
           std::max(options_.context, options_.cache_tokens), kMaxCacheTokens);
+  if (options_.chunk_tokens == 0)
+    options_.chunk_tokens = summary.device == Device::kCuda ? kGpuChunkTokens : kChunkTokens;
   Require(options_.chunk_tokens >= 1, "chunk: {} tokens, at least 1 is needed", options_.chunk_tokens);
   Require(options_.max_sequences >= 1, "sequences: {}, at least 1 is needed", options_.max_sequences);
   if (options_.cache_tokens == 0) options_.cache_tokens = options_.context;
   Require(options_.cache_tokens >= options_.context, "cache: room for {} tokens is less than one context of {}",
           options_.cache_tokens, options_.context);
-  if (!options_.cache_dtype) options_.cache_dtype = kernels::FastKvDType();
+  const bool on_gpu = summary.device == Device::kCuda;
+  if (!options_.cache_dtype) options_.cache_dtype = on_gpu ? summary.activations : kernels::FastKvDType();
+  if (on_gpu && summary.fixed_angles) recorded_ = std::make_unique<RecordedSteps>(model);
   std::vector<kernels::KvPageFormat> formats;
   for (const models::KvShape& kv : summary.kv) formats.push_back(kv.Format(*options_.cache_dtype));
   // One page more than asked, so that a tree of guesses at the very end of a context still has slots.
   cache_ = std::make_unique<PagedCache>(
-      std::move(formats), PagedCache::Options{.pages = PagesFor(options_.cache_tokens) + PagesFor(kMaxTreeNodes)});
+      std::move(formats), PagedCache::Options{.pages = PagesFor(options_.cache_tokens) + PagesFor(kMaxTreeNodes),
+                                              .device = summary.device});
 }
 
 Engine::~Engine() = default;
@@ -347,10 +352,13 @@ Tensor Engine::Run(const std::vector<Work>& plan) {
     context.positions = ops::Concat(axes, 0).Reshape({3, rows});
   }
   context.cache = nn::KvView{.layers = cache_->layers(), .slots = slots};
+  if (recorded_ && !seeing && RecordedSteps::Takes(context) && std::ssize(wanted) == rows)
+    return recorded_->Run(ids, positions[0], context);
   const Tensor hidden = model_.Hidden(Placed(model_.Embed(Tensor::From<int64_t>(ids, {rows})), plan), context);
   if (wanted.empty()) return {};
   const bool all = std::ssize(wanted) == rows;
-  return model_.Logits(all ? hidden : ops::GatherRows(hidden, Tensor::From<int64_t>(wanted, {std::ssize(wanted)})));
+  return model_.Logits(all ? hidden : ops::GatherRows(hidden, Tensor::From<int64_t>(wanted, {std::ssize(wanted)})))
+      .To(Device::kCpu);
 }
 
 FinishReason Engine::Append(Sequence& s, int32_t token) {
@@ -434,9 +442,7 @@ void Engine::Accept(const Work& work, std::span<const float> logits, std::vector
       from.push_back(slot(begin + path[static_cast<size_t>(i)]));
       to.push_back(slot(begin + i));
     }
-    if (!from.empty()) {
-      for (const kernels::KvPages& layer : cache_->layers()) kernels::MoveKv(layer, from, to);
-    }
+    if (!from.empty()) cache_->Move(from, to);
     s.cached = begin + std::ssize(path);
     stats_.guessed += work.rows - 1;
     stats_.confirmed += std::ssize(path) - 1;

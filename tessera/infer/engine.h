@@ -27,6 +27,7 @@
 #include "tessera/infer/guidance.h"
 #include "tessera/infer/paged_cache.h"
 #include "tessera/infer/prompt_vision.h"
+#include "tessera/infer/recorded_steps.h"
 #include "tessera/infer/sampling.h"
 #include "tessera/infer/strategy.h"
 #include "tessera/models/language_model.h"
@@ -74,11 +75,14 @@ struct EngineStats {
 // itself, before they are mixed: the request's id for the prompt, the ids after it for the others.
 using LogitsObserver = std::function<void(RequestId id, int64_t position, std::span<const float> logits)>;
 
+// Rows of one pass that keep the processor, or a GPU, busy.
+inline constexpr int64_t kChunkTokens = 512, kGpuChunkTokens = 4096;
+
 struct EngineOptions {
   int64_t context = 0;               // longest sequence, prompt and answer; 0: what the model was made for
   int64_t cache_tokens = 0;          // room of the cache for all sequences together; 0: one context
-  std::optional<DType> cache_dtype;  // f32, bf16, f16 or q8_0; none: kernels::FastKvDType()
-  int64_t chunk_tokens = 512;        // rows of one pass at most
+  std::optional<DType> cache_dtype;  // f32, bf16, f16 or q8_0; none: kernels::FastKvDType(), on a GPU the activations'
+  int64_t chunk_tokens = 0;          // rows of one pass at most; 0: kChunkTokens, or kGpuChunkTokens
   int64_t max_sequences = 64;        // answering at once; others wait
   LogitsObserver observe_logits;
   std::function<void()> before_second_pass;  // called once: time for what the first token need not wait for
@@ -125,6 +129,7 @@ class Engine {
   const models::LanguageModel& model_;
   EngineOptions options_;
   std::unique_ptr<PagedCache> cache_;
+  std::unique_ptr<RecordedSteps> recorded_;  // of a model on a GPU
   std::deque<std::unique_ptr<Sequence>> waiting_;
   std::vector<std::unique_ptr<Sequence>> running_;  // in the order of submission
   EngineStats stats_;

@@ -42,6 +42,11 @@ LoadedModel Load(const std::string& name, models::LoadOptions options, const Loa
   return loaded;
 }
 
+models::LoadOptions FastestOn(Device device) {
+  if (device == Device::kCuda) return {.activations = DType::kBF16, .device = device};
+  return {.pack = true, .pack_later = true};
+}
+
 void Pack(models::LanguageModel& model, const weights::Checkpoint& checkpoint) {
   model.parameters().Pack();
   checkpoint.RequireIntact();

@@ -34,6 +34,9 @@ using LoadProgress = std::function<void(int64_t done, int64_t total)>;
 LoadedModel Load(const std::string& name, models::LoadOptions options = {.pack = true},
                  const LoadProgress& progress = {}, const std::filesystem::path& vision_file = {});
 
+// How a model is loaded to answer soonest: on the processor with packed weights, on a GPU with activations in bf16.
+models::LoadOptions FastestOn(Device device);
+
 // Does for the passes after the first what options with `pack_later` put off. Nothing else may use the model meanwhile.
 // Throws Error if the file was cut short since it was opened.
 void Pack(models::LanguageModel& model, const weights::Checkpoint& checkpoint);

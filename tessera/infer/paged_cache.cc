@@ -7,6 +7,8 @@
 #include <cstring>
 
 #include "tessera/core/checked.h"
+#include "tessera/core/gpu.h"
+#include "tessera/kernels/cuda/operators.h"
 
 namespace tessera::infer {
 namespace {
@@ -32,12 +34,21 @@ PagedCache::PagedCache(std::vector<kernels::KvPageFormat> layers, const Options&
   Require(options.pages >= 1 && options.pages < (int64_t{1} << 31), "cache: {} pages, at least 1 is needed",
           options.pages);
   for (const kernels::KvPageFormat& format : layers) {
-    memory_.push_back(Reserve(CheckedMul(options.pages, format.page_bytes(), "cache bytes")));
-    layers_.push_back({.format = format, .base = memory_.back().get(), .page_count = options.pages});
+    const bool on_gpu = options.device == Device::kCuda;
+    const int64_t page_bytes = on_gpu ? format.gpu_page_bytes() : format.page_bytes();
+    const int64_t bytes = CheckedMul(options.pages, page_bytes, "cache bytes");
+    memory_.push_back(on_gpu ? gpu::Allocate(bytes) : Reserve(bytes));
+    layers_.push_back(
+        {.format = format, .base = memory_.back().get(), .page_count = options.pages, .device = options.device});
   }
   pages_.resize(static_cast<size_t>(options.pages));
   for (Page& page : pages_) page.published = prefixes_.end();
   for (int64_t i = options.pages - 1; i >= 0; --i) free_.push_back(static_cast<int32_t>(i));
+}
+
+void PagedCache::Move(std::span<const int64_t> from, std::span<const int64_t> to) const {
+  for (const kernels::KvPages& layer : layers_)
+    layer.device == Device::kCuda ? kernels::cuda::MoveKv(layer, from, to) : kernels::MoveKv(layer, from, to);
 }
 
 void PagedCache::Forget(Page& page) {

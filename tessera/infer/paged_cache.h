@@ -35,6 +35,7 @@ class PagedCache {
  public:
   struct Options {
     int64_t pages = 128;
+    Device device = Device::kCpu;
   };
 
   PagedCache(std::vector<kernels::KvPageFormat> layers, const Options& options);
@@ -48,6 +49,9 @@ class PagedCache {
   int32_t Allocate();
   void Retain(int32_t page);
   void Release(int32_t page);
+
+  // Copies the token at slot from[i] = 64 · page + place to slot to[i] in every layer, in order.
+  void Move(std::span<const int64_t> from, std::span<const int64_t> to) const;
 
   // The longest beginning of `tokens` in whole pages that is cached.
   PrefixMatch Match(std::span<const int32_t> tokens);

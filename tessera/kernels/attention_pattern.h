@@ -3,9 +3,14 @@
 // of one, a decoding step of many users, a tree of guesses or a set of images differ only in this description.
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 namespace tessera::kernels {
+
+namespace cuda {
+class PassPlan;
+}  // namespace cuda
 
 // One sequence: `query_count` rows of q, the next ones after the previous sequence's, against its own `key_count` keys.
 // Query i stands at position key_count - query_count + i, so queries are the newest tokens.
@@ -22,6 +27,8 @@ struct AttentionPattern {
   std::vector<AttentionSequence> sequences;
   bool causal = true;  // a query sees no key after its own position; false: it sees all keys of its sequence
   int64_t window = 0;  // > 0: a query at position p sees positions p - window + 1 … p only (sliding window)
+  // On a GPU: the lists made from this pattern, for any window. None: an operator makes its own each time.
+  std::shared_ptr<const cuda::PassPlan> plan = nullptr;
 
   int64_t query_rows() const {
     int64_t rows = 0;

@@ -19,16 +19,24 @@ struct KvPageFormat {
   int64_t kv_heads = 0, key_dim = 0, value_dim = 0;
   bool values_in_keys = false;  // a token's value is the first value_dim numbers of its key, which alone is stored
   int64_t page_bytes() const;   // of keys and values together, a multiple of 64
+  // The same on a GPU, in f32, bf16 or f16. Throws Error for another dtype.
+  int64_t gpu_page_bytes() const {
+    Require(Info(dtype).is_float && dtype != DType::kF64,
+            "cache: keys in {} cannot be on the GPU; use bf16, f16 or f32", Name(dtype));
+    return BytesFor(dtype, kPageTokens * kv_heads * (key_dim + (values_in_keys ? 0 : value_dim)));
+  }
 };
 
 // The 16-bit type that attention reads fastest here: bf16 where the processor multiplies pairs of bf16, else f16.
 DType FastKvDType();
 
-// The pages of one layer: page p begins at base + p · format.page_bytes(). A view; owns nothing.
+// The pages of one layer: page p begins at base + p · format.page_bytes(). On a GPU all keys [page_count, G, 64,
+// key_dim] begin at base, and all values [page_count, G, 64, value_dim] behind them. A view; owns nothing.
 struct KvPages {
   KvPageFormat format;
   std::byte* base = nullptr;
   int64_t page_count = 0;
+  Device device = Device::kCpu;
 };
 
 // Writes row t of k [T, G, key_dim] and v [T, G, value_dim] (f32, bf16 or f16) to slot slots[t] = 64 · page + place.

@@ -40,12 +40,13 @@ class Decoder : public LanguageModel {
 
   Tensor Hidden(const Tensor& x, const nn::Context& context, const LayerObserver& observer) const override {
     nn::CheckContext(context, x.dim(0), summary_.layers());
-    const nn::RotaryTables rotary = rope_.Tables(context);
-    nn::Context sliding = context;
+    const nn::RotaryTables rotary = rope_.Tables(context).To(summary_.device);
+    const nn::Context full = nn::OnDevice(context, summary_.device);
+    nn::Context sliding = full;
     Tensor y = x;
     for (size_t i = 0; i < blocks_.size(); ++i) {
       sliding.pattern.window = summary_.kv[i].window;
-      y = blocks_[i](y, {.pass = summary_.kv[i].window > 0 ? sliding : context, .rotary = rotary});
+      y = blocks_[i](y, {.pass = summary_.kv[i].window > 0 ? sliding : full, .rotary = rotary});
       if (observer) observer(static_cast<int64_t>(i), y);
     }
     return norm_(y);

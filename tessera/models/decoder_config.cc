@@ -65,6 +65,8 @@ ModelSummary Summarize(const std::string& family, const DecoderConfig& config, c
   for (const int64_t id : ConfigReader(source.generation_config).Ids("eos_token_id", config.vocab))
     if (std::ranges::find(summary.eos_ids, id) == summary.eos_ids.end()) summary.eos_ids.push_back(id);
   summary.activations = options.activations;
+  summary.device = options.device;
+  summary.fixed_angles = !nn::LooksAtLength(config.rope);
   return summary;
 }
 

@@ -107,8 +107,8 @@ struct DeepseekBlock {  // h = x + LatentAttention(RMSNorm(x));  y = h + FeedFor
   }
 
   Tensor operator()(const Tensor& x, const nn::LayerContext& context) const {  // [T, C] -> [T, C]
-    const Tensor h = ops::Add(x, attention(attention_norm(x), context));
-    return ops::Add(h, experts ? (*experts)(ffn_norm(h)) : (*dense)(ffn_norm(h)));
+    const auto [h, normed] = ffn_norm(x, attention(attention_norm(x), context));
+    return ops::Add(h, experts ? (*experts)(normed) : (*dense)(normed));
   }
 };
 

@@ -37,6 +37,8 @@ struct ModelSummary {
   std::vector<int64_t> bos_ids;     // none or one
   std::vector<int64_t> eos_ids;     // any of them ends a text
   DType activations = DType::kF32;  // dtype of Embed's and Hidden's results
+  Device device = Device::kCpu;     // where its weights and results are
+  bool fixed_angles = true;         // rotary angles depend on positions alone, not on the length of the sequence
   int64_t experts = 0, chosen = 0;  // of a mixture of experts: in a layer, and at work for a token
   int64_t layers() const { return std::ssize(kv); }
 };
@@ -58,6 +60,7 @@ class LanguageModel {
   // All layers and the final norm: x [T, C] -> [T, C]. With a cache, every row's keys and values are stored first.
   virtual Tensor Hidden(const Tensor& x, const nn::Context& context, const LayerObserver& observer = {}) const = 0;
   // The scores of the next token for each row: hidden [M, C] -> [M, V], f32 whatever the activations are.
+  // All three take and give tensors where the weights are; ids and a context may come from the processor.
   virtual Tensor Logits(const Tensor& hidden) const = 0;
 
   // The part that sees pictures (models/vision.h); null for models of text alone.

@@ -42,8 +42,8 @@ struct LlamaBlock {  // h = x + Attention(RMSNorm(x));  y = h + SwiGLU(RMSNorm(h
         ffn(s / "mlp", {.in = c.hidden, .hidden = c.ffn, .bias = c.mlp_bias}) {}
 
   Tensor operator()(const Tensor& x, const nn::LayerContext& context) const {  // [T, C] -> [T, C]
-    const Tensor h = ops::Add(x, attention(attention_norm(x), context));
-    return ops::Add(h, ffn(ffn_norm(h)));
+    const auto [h, normed] = ffn_norm(x, attention(attention_norm(x), context));
+    return ops::Add(h, ffn(normed));
   }
 };
 

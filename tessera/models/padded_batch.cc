@@ -141,7 +141,7 @@ Seen Look(const RaggedRows& rows, std::span<const VisionInput> inputs, const Vis
 Tensor Spread(const Tensor& values, const RaggedRows& rows) {
   const int64_t width = values.dim(-1);
   Tensor padded = Tensor::Zeros({rows.shape[0], rows.shape[1], width});
-  const Tensor source = values.Contiguous().To(DType::kF32);
+  const Tensor source = values.Contiguous().To(Device::kCpu).To(DType::kF32);
   const float* from = source.data<float>().data();
   float* to = padded.mutable_data<float>().data();
   for (size_t i = 0; i < rows.places.size(); ++i)
@@ -163,7 +163,7 @@ Tensor WithVision(const LanguageModel& model, const PaddedBatch& batch, const Te
   const Seen seen = Look(rows, batch.vision, *model.vision());
   if (!batch.position_ids && seen.positions) rows.context.positions = seen.positions;
   const auto keep = [&](const std::string& name, const Tensor& output) {
-    results.emplace_back(name, ops::Detach(output).Contiguous().To(DType::kF32));
+    results.emplace_back(name, ops::Detach(output).Contiguous().To(Device::kCpu).To(DType::kF32));
   };
   const Tensor features = model.vision()->Encode(
       batch.vision, [&](const std::string& name, const Tensor& output) { keep("vision." + name, output); });
@@ -181,7 +181,7 @@ Pass Run(const LanguageModel& model, const PaddedBatch& batch) {
     pass.results.emplace_back(fmt::format("hidden.layer{}", layer), Spread(output, rows));
   });
   pass.results.emplace_back("hidden.final_norm", Spread(hidden, rows));
-  const Tensor logits = model.Logits(hidden);
+  const Tensor logits = model.Logits(hidden).To(Device::kCpu);
   pass.results.emplace_back("logits", Spread(logits, rows));
   if (rows.labels) {
     pass.loss = ops::CrossEntropy(logits, rows.labels, {.ignore_index = kIgnored});

@@ -25,6 +25,7 @@ class WindowPages {
  public:
   WindowPages(const LanguageModel& model, std::optional<DType> dtype, int64_t tokens) {
     if (!dtype) return;
+    Require(model.summary().device == Device::kCpu, "perplexity: a cache's effect is measured on the processor");
     const int64_t pages = (tokens + kernels::kPageTokens - 1) / kernels::kPageTokens;
     for (const KvShape& kv : model.summary().kv) {
       const kernels::KvPageFormat format = kv.Format(*dtype);
@@ -59,7 +60,7 @@ void ScoreWindow(const LanguageModel& model, const WindowPages& pages, std::span
   const Tensor hidden = model.Hidden(model.Embed(ids), pages.ContextOf(length));
   for (int64_t row = from - 1; row < length; row += kRowsAtOnce) {
     const int64_t count = std::min(kRowsAtOnce, length - row);
-    const Tensor logits = model.Logits(hidden.Slice(0, row, row + count).Contiguous());
+    const Tensor logits = model.Logits(hidden.Slice(0, row, row + count).Contiguous()).To(Device::kCpu);
     const auto values = logits.data<float>();
     const auto vocab = static_cast<size_t>(logits.dim(1));
     const size_t first = scores.size();

@@ -129,7 +129,7 @@ Tensor PlaceFeatures(const Tensor& x, const Tensor& features, std::span<const in
   std::vector<int64_t> source(static_cast<size_t>(x.dim(0)));
   std::iota(source.begin(), source.end(), int64_t{0});
   for (size_t n = 0; n < rows.size(); ++n) source.at(static_cast<size_t>(rows[n])) = x.dim(0) + static_cast<int64_t>(n);
-  const std::array both = {x, features};
+  const std::array both = {x, features.To(x.device())};
   return ops::GatherRows(ops::Concat(both, 0), Tensor::From<int64_t>(source, {x.dim(0)}));
 }
 

@@ -38,8 +38,8 @@ Qwen2Block::Qwen2Block(const nn::Scope& s, const Qwen2Config& c, const nn::Rope&
       ffn(s / "mlp", {.in = c.hidden, .hidden = c.ffn}) {}
 
 Tensor Qwen2Block::operator()(const Tensor& x, const nn::LayerContext& context) const {
-  const Tensor h = ops::Add(x, attention(attention_norm(x), context));
-  return ops::Add(h, ffn(ffn_norm(h)));
+  const auto [h, normed] = ffn_norm(x, attention(attention_norm(x), context));
+  return ops::Add(h, ffn(normed));
 }
 
 std::unique_ptr<LanguageModel> LoadQwen2(const ModelSource& source, const nn::LoadOptions& options) {

@@ -114,14 +114,16 @@ class VisionTower {
     const std::vector<nn::GridPlace> raster = PatchPlaces(inputs, config_.merge);
     std::vector<nn::GridPlace> places;
     for (const int64_t row : rows) places.push_back(raster[static_cast<size_t>(row)]);
-    const nn::RotaryTables rotary = nn::GridRotary(places, config_.head_dim(), config_.theta);
-    const ops::AttentionPattern frames = FramePattern(inputs);
+    const Device device = patches.device();
+    const nn::RotaryTables rotary = nn::GridRotary(places, config_.head_dim(), config_.theta).To(device);
+    const ops::AttentionPattern frames = nn::OnDevice(FramePattern(inputs), device);
+    const ops::AttentionPattern windows = nn::OnDevice(order.windows, device);
     Tensor x = patch_embed_(patches);
     if (observer) observer("patch_embed", x);
     x = Reordered(x, rows);
     for (size_t i = 0; i < blocks_.size(); ++i) {
       const bool full = std::ranges::find(config_.full_blocks, static_cast<int64_t>(i)) != config_.full_blocks.end();
-      x = blocks_[i](x, rotary, full ? frames : order.windows);
+      x = blocks_[i](x, rotary, full ? frames : windows);
       if (observer) observer(fmt::format("block{}", i), x);
     }
     return Reordered(merger_(x), order.Inverse());

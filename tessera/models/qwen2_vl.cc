@@ -53,8 +53,8 @@ class VisionTower {
 
   Tensor operator()(const Tensor& patches, std::span<const VisionInput> inputs, const VisionObserver& observer) const {
     const nn::RotaryTables rotary =
-        nn::GridRotary(PatchPlaces(inputs, config_.merge), config_.head_dim(), config_.theta);
-    const ops::AttentionPattern frames = FramePattern(inputs);
+        nn::GridRotary(PatchPlaces(inputs, config_.merge), config_.head_dim(), config_.theta).To(patches.device());
+    const ops::AttentionPattern frames = nn::OnDevice(FramePattern(inputs), patches.device());
     Tensor x = patch_embed_(patches);
     if (observer) observer("patch_embed", x);
     for (size_t i = 0; i < blocks_.size(); ++i) {

@@ -70,7 +70,9 @@ class QwenVl : public Qwen2Decoder, public QwenVlProcessor, public VisionEncoder
     Check(inputs);
     std::vector<Tensor> patches;
     for (const VisionInput& input : inputs) patches.push_back(input.patches);
-    return tower_(patches.size() == 1 ? patches[0] : ops::Concat(patches, 0), inputs, observer);
+    const Tensor all = patches.size() == 1 ? patches[0] : ops::Concat(patches, 0);
+    // Features are kept and placed by the processor, whatever made them.
+    return tower_(all.To(summary().device), inputs, observer).To(Device::kCpu);
   }
 
  private:

@@ -1,6 +1,7 @@
 #include "tessera/nn/attention.h"
 
 #include "tessera/core/isa.h"
+#include "tessera/kernels/cuda/operators.h"
 #include "tessera/kernels/int8_attention.h"
 #include "tessera/ops/differentiable.h"
 #include "tessera/ops/elementwise.h"
@@ -13,12 +14,27 @@ Tensor AttendInContext(const Tensor& q, const Tensor& k, const Tensor& v, const 
   if (!context.cache) return ops::Attend(q, k, v, context.pattern, options);
   Require(!ops::Tracked(k) && !ops::Tracked(v), "attention: keys in a cache have no derivatives; run without a cache");
   const kernels::KvPages& pages = context.cache->layers[static_cast<size_t>(layer)];
-  kernels::StoreKv(pages, context.cache->slots, k, v);
+  if (q.on_gpu()) {
+    Require(context.pattern.plan != nullptr, "attention: a pass on the GPU needs the lists of its pattern");
+    kernels::cuda::StoreKv(pages, *context.pattern.plan, k, v, {}, {}, ops::RotaryLayout::kHalves);
+  } else {
+    kernels::StoreKv(pages, context.cache->slots, k, v);
+  }
   return ops::AttendPaged(q, pages, context.pattern, options);
+}
+
+Tensor AttendTurning(const Tensor& q, const Tensor& k, const Tensor& v, const LayerContext& context, const Rope& rope,
+                     int64_t layer) {
+  const Context& pass = context.pass;
+  if (!q.on_gpu() || !pass.cache) return AttendInContext(q, rope.Turn(k, context.rotary), v, pass, layer);
+  const kernels::KvPages& pages = pass.cache->layers[static_cast<size_t>(layer)];
+  kernels::cuda::StoreKv(pages, *pass.pattern.plan, k, v, context.rotary.cos, context.rotary.sin, rope.layout());
+  return ops::AttendPaged(q, pages, pass.pattern);
 }
 
 Tensor AttendAsProjected(const Linear& projection, const Tensor& q, const Tensor& k, const Tensor& v,
                          const ops::AttentionPattern& pattern) {
+  if (q.on_gpu()) return ops::Attend(q, k, v, pattern);
   const DType weight = projection.weight().dtype();
   const bool fast = projection.precision() == ops::LinearPrecision::kFast && !ops::AnyTracked(q, k, v);
   if (fast && IsQuantized(weight) && kernels::MultipliesInInt8({q, k, v, {}}, {pattern, 1, 0}))
@@ -41,9 +57,8 @@ Tensor GroupedAttention::operator()(const Tensor& x, const LayerContext& context
   const int64_t T = x.dim(0), H = shape_.heads, G = shape_.kv_heads, D = shape_.head_dim;
   const auto [xq, xk, xv] = Linear::Each(x, {&q_, &k_, &v_});
   const Tensor q = rope_.Turn(ops::Reshape(xq, {T, H, D}), context.rotary);
-  const Tensor k = rope_.Turn(ops::Reshape(xk, {T, G, D}), context.rotary);
-  const Tensor v = ops::Reshape(xv, {T, G, D});
-  return o_(ops::Reshape(AttendInContext(q, k, v, context.pass, shape_.layer), {T, H * D}));
+  const Tensor k = ops::Reshape(xk, {T, G, D}), v = ops::Reshape(xv, {T, G, D});
+  return o_(ops::Reshape(AttendTurning(q, k, v, context, rope_, shape_.layer), {T, H * D}));
 }
 
 }  // namespace tessera::nn

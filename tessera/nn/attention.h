@@ -29,6 +29,10 @@ Tensor AttendInContext(const Tensor& q, const Tensor& k, const Tensor& v, const 
 Tensor AttendAsProjected(const Linear& projection, const Tensor& q, const Tensor& k, const Tensor& v,
                          const ops::AttentionPattern& pattern);
 
+// The same, of keys that are still to be turned; queries are. On a GPU they turn on their way into the cache.
+Tensor AttendTurning(const Tensor& q, const Tensor& k, const Tensor& v, const LayerContext& context, const Rope& rope,
+                     int64_t layer);
+
 struct GroupedAttentionShape {
   int64_t hidden = 0, heads = 0, kv_heads = 0, head_dim = 0;  // C, H, G, D
   bool qkv_bias = false, out_bias = false;

@@ -2,6 +2,8 @@
 
 #include <vector>
 
+#include "tessera/kernels/cuda/pass_plan.h"
+
 namespace tessera::nn {
 
 Context PlainContext(std::span<const int64_t> lengths) {
@@ -16,6 +18,20 @@ Context PlainContext(std::span<const int64_t> lengths) {
   return context;
 }
 
+Context OnDevice(const Context& context, Device device) {
+  Context placed = context;
+  if (device == Device::kCuda && !placed.pattern.plan)
+    placed.pattern.plan = std::make_shared<kernels::cuda::PassPlan>(
+        context.pattern, context.cache ? context.cache->slots : std::span<const int64_t>());
+  return placed;
+}
+
+kernels::AttentionPattern OnDevice(kernels::AttentionPattern pattern, Device device) {
+  if (device == Device::kCuda && !pattern.plan)
+    pattern.plan = std::make_shared<kernels::cuda::PassPlan>(pattern, std::span<const int64_t>());
+  return pattern;
+}
+
 void CheckContext(const Context& context, int64_t rows, int64_t layers) {
   const Tensor& positions = context.positions;
   Require(positions.defined() && positions.dtype() == DType::kI64 &&
@@ -23,7 +39,8 @@ void CheckContext(const Context& context, int64_t rows, int64_t layers) {
           "context: positions must be i64 [{}], one a row, or i64 [3, {}]", rows, rows);
   Require(context.pattern.query_rows() == rows, "context: the pattern has {} query rows but there are {} rows",
           context.pattern.query_rows(), rows);
-  for (const int64_t position : context.positions.data<int64_t>())
+  // Positions that lie on a GPU were checked by whoever put them there.
+  for (const int64_t position : positions.on_gpu() ? std::span<const int64_t>() : positions.data<int64_t>())
     Require(position >= 0, "context: position {} is negative", position);
   if (!context.cache) {
     Require(context.pattern.key_rows() == rows, "context: without a cache the pattern needs {} key rows, it has {}",

@@ -35,6 +35,12 @@ struct Context {
 // Throws Error for a negative length.
 Context PlainContext(std::span<const int64_t> lengths);
 
+// The context of a pass on the GPU: its pattern with the lists that attention reads there. As it is on the processor,
+// and where the pattern has its lists.
+Context OnDevice(const Context& context, Device device);
+// The same for a pattern without a cache.
+kernels::AttentionPattern OnDevice(kernels::AttentionPattern pattern, Device device);
+
 // Throws Error unless positions, pattern and cache fit `rows` rows and `layers` layers; says which does not.
 void CheckContext(const Context& context, int64_t rows, int64_t layers);
 

@@ -11,6 +11,8 @@ class RmsNorm {
  public:
   RmsNorm(const Scope& s, int64_t width, float eps) : weight_(s.Vector("weight", {width})), eps_(eps) {}
   Tensor operator()(const Tensor& x) const { return ops::RmsNorm(x, *weight_, eps_); }  // [..., width]
+  // The sum x + d and its norm.
+  ops::SumAndNorm operator()(const Tensor& x, const Tensor& d) const { return ops::AddRmsNorm(x, d, *weight_, eps_); }
 
  private:
   Parameter weight_;

@@ -42,6 +42,7 @@ bool MultipliesBf16Sooner(const LoadOptions& options) { return options.fastest()
 
 Parameters::Parameters(Find find, const LoadOptions& options) : find_(std::move(find)), options_(options) {
   RequireComputable(options.activations, "activations");
+  Require(options.device == Device::kCpu || !options.pack, "model: weights on a GPU are not packed for the processor");
   if (options.weights) RequireComputable(*options.weights, "weights");
 }
 
@@ -74,13 +75,15 @@ Parameters::Entry& Parameters::Load(const std::string& name, const Shape& shape)
 
 Parameter Parameters::Vector(const std::string& name, const Shape& shape) {
   Entry& entry = Load(name, shape);
-  entry.value = Convert(OutOfMapping(entry.value), options_.activations);
+  if (!entry.value.on_gpu()) entry.value = Convert(OutOfMapping(entry.value), options_.activations).To(options_.device);
   return Parameter(&entry.value);
 }
 
 Parameter Parameters::Table(const std::string& name, const Shape& shape) {
   Entry& entry = Load(name, shape);
+  if (entry.value.on_gpu()) return Parameter(&entry.value);
   if (options_.weights && !entry.packed) entry.value = Convert(entry.value, *options_.weights);
+  if (options_.device == Device::kCuda) entry.value = ops::WeightToGpu(entry.value);
   return Parameter(&entry.value);
 }
 

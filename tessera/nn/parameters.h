@@ -28,6 +28,7 @@ struct LoadOptions {
   DType activations = DType::kF32;  // what layers pass on: f32 or bf16. Vectors (norms, biases) take this dtype
   bool pack = false;                // reorder matrices for the fastest product: inference only, no gradients
   bool pack_later = false;          // with `pack`: not while loading, but when Parameters::Pack() is called
+  Device device = Device::kCpu;     // where weights lie, and so where all is computed; on a GPU without `pack`
   ops::LinearPrecision precision = ops::LinearPrecision::kFast;  // of products with block formats
   // Whether products may be the fastest that the stored weights allow: in panels, x rounded as they like.
   bool fastest() const { return pack && !weights && precision == ops::LinearPrecision::kFast; }

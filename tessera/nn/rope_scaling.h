@@ -59,6 +59,10 @@ RopeConfig ReadRopeConfig(const Json& config, int64_t head_dim);
 // θ_i, i = 0 … d/2 - 1, for a sequence of `length` positions (only dynamic and longrope look at it).
 std::vector<float> InverseFrequencies(const RopeConfig& config, int64_t length);
 
+inline bool LooksAtLength(const RopeConfig& config) {
+  return config.type == RopeType::kDynamic || config.type == RopeType::kLongRope;
+}
+
 // What cos and sin are multiplied by; 1 except for yarn and longrope.
 //   yarn: mscale(factor, mscale) / mscale(factor, mscale_all_dim) if both are given, else mscale(factor, 1)
 float AttentionFactor(const RopeConfig& config);

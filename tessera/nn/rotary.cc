@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "tessera/core/thread_pool.h"
+#include "tessera/kernels/cuda/operators.h"
 
 namespace tessera::nn {
 namespace {
@@ -22,10 +23,16 @@ RotaryTables Rope::Tables(const Context& context) const {
   const bool three = context.positions.rank() == 2;
   Require(!three || !config_.sections.empty(),
           "rotary: three positions a token, but the model has no \"mrope_section\"");
-  const auto positions = context.positions.data<int64_t>();
-  const size_t rows = positions.size() / (three ? 3 : 1);
   const int64_t pairs = config_.rotary_dim / 2;
   const std::vector<size_t> axes = three ? AxisOfPair(config_) : std::vector<size_t>(static_cast<size_t>(pairs), 0);
+  if (context.positions.on_gpu()) {
+    Require(!LooksAtLength(config_), "rotary: frequencies that depend on the length need positions on the processor");
+    const auto [cos, sin] =
+        kernels::cuda::RotaryTables(context.positions, InverseFrequencies(config_, 0), axes, AttentionFactor(config_));
+    return {cos, sin};
+  }
+  const auto positions = context.positions.data<int64_t>();
+  const size_t rows = positions.size() / (three ? 3 : 1);
   const Shape shape{static_cast<int64_t>(rows), pairs};
   RotaryTables tables{Tensor::Empty(shape), Tensor::Empty(shape)};
   const auto cos = tables.cos.mutable_data<float>(), sin = tables.sin.mutable_data<float>();

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "tessera/kernels/attention.h"
+#include "tessera/kernels/cuda/operators.h"
 #include "tessera/kernels/int8_attention.h"
 #include "tessera/ops/differentiable.h"
 
@@ -76,6 +77,12 @@ kernels::AttentionSpec Spec(const Tensor& q, const AttentionPattern& pattern, co
   return {pattern, scale, options.softcap};
 }
 
+// The lists of the pattern on the GPU: those of the pass, or of this call alone.
+std::shared_ptr<const kernels::cuda::PassPlan> PlanOf(const AttentionPattern& pattern) {
+  if (pattern.plan) return pattern.plan;
+  return std::make_shared<kernels::cuda::PassPlan>(pattern, std::span<const int64_t>());
+}
+
 }  // namespace
 
 Tensor Attend(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionPattern& pattern,
@@ -95,6 +102,11 @@ Tensor Attend(const Tensor& q, const Tensor& k, const Tensor& v, const Attention
   for (const AttentionSequence& s : pattern.sequences)
     Require(s.pages.empty(), "attention: the pattern names pages but the keys are a plain tensor; use AttendPaged");
 
+  if (q.on_gpu()) {
+    const Tensor o = kernels::cuda::Attend(q.Contiguous(), k.Contiguous(), v.Contiguous(), options.sinks,
+                                           Spec(q, pattern, options), *PlanOf(pattern));
+    return WithoutDerivatives(o, q, k, v, options.sinks);
+  }
   struct Call {
     kernels::AttentionOperands x;
     kernels::AttentionSpec spec;
@@ -127,6 +139,9 @@ Tensor AttendPaged(const Tensor& q, const kernels::KvPages& pages, const Attenti
   CheckPattern(pattern, q);
   CheckSinks(options.sinks, q);
   CheckPages(pages, pattern);
+  if (q.on_gpu())
+    return kernels::cuda::AttendPaged(Detach(q).Contiguous(), options.sinks, pages, Spec(q, pattern, options),
+                                      *PlanOf(pattern));
   return kernels::AttentionPaged({Detach(q).Contiguous(), {}, {}, options.sinks}, pages, Spec(q, pattern, options)).o;
 }
 

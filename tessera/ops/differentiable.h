@@ -55,6 +55,13 @@ bool AnyTracked(const Tensors&... x) {
   return (Tracked(x) || ...);
 }
 
+// `y`, of operators that have no derivatives on the GPU yet. Throws Error if one of the operands is tracked.
+template <typename... Tensors>
+Tensor WithoutDerivatives(Tensor y, const Tensors&... x) {
+  Require(!AnyTracked(x...), "gradients on the GPU are not there yet; compute them on the processor");
+  return y;
+}
+
 // d loss / d variable for each variable; zeros for one that `loss` does not depend on. `loss` has one value; its own
 // gradient is 1. Contributions are added in a fixed order (reverse of creation), so the bits do not depend on threads.
 // Throws Error if `loss` is not a scalar or a variable was not made by Variable().

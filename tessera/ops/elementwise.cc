@@ -2,6 +2,7 @@
 
 #include "tessera/kernels/activation.h"
 #include "tessera/kernels/broadcast.h"
+#include "tessera/kernels/cuda/operators.h"
 #include "tessera/kernels/elementwise.h"
 #include "tessera/ops/broadcast.h"
 #include "tessera/ops/checks.h"
@@ -40,6 +41,7 @@ Tensor SumOfTangents(const Tensor& da, const Tensor& db, const Shape& shape) {
 // y = a + b;  da = dy, db = dy;  ẏ = ȧ + ḃ
 Tensor Add(const Tensor& a, const Tensor& b) {
   CheckPair("add", a, b);
+  if (a.on_gpu()) return WithoutDerivatives(kernels::cuda::Add(a, b), a, b);
   const Tensor y = kernels::Add(a, b);
   if (!AnyTracked(a, b)) return y;
   return Differentiable(
@@ -194,6 +196,7 @@ Tensor QuickGelu(const Tensor& x) {
 Tensor Cast(const Tensor& x, DType dtype) {
   Require(x.defined(), "cast: the operand is undefined");
   if (x.dtype() == dtype) return x;
+  if (x.on_gpu()) return WithoutDerivatives(kernels::cuda::Cast(x, dtype), x);
   const Tensor y = kernels::Cast(x, dtype);
   if (!Info(dtype).is_float || !Tracked(x)) return y;
   return Differentiable(
@@ -205,6 +208,7 @@ Tensor Cast(const Tensor& x, DType dtype) {
 Tensor SiluMul(const Tensor& gate, const Tensor& up) {
   CheckPair("silu_mul", gate, up);
   Require(gate.shape() == up.shape(), "silu_mul: gate {} and up {} must have one shape", gate.shape(), up.shape());
+  if (gate.on_gpu()) return WithoutDerivatives(kernels::cuda::SiluMul(gate, up), gate, up);
   const Tensor y = kernels::SiluMul(gate, up);
   if (!AnyTracked(gate, up)) return y;
   const auto by_gate = [=](const Tensor& d) { return kernels::SiluDerivative(kernels::Mul(d, up), gate); };

@@ -1,6 +1,7 @@
 #include "tessera/ops/embedding.h"
 
 #include "tessera/core/thread_pool.h"
+#include "tessera/kernels/cuda/products.h"
 #include "tessera/kernels/gather.h"
 #include "tessera/kernels/packed_weight.h"
 #include "tessera/ops/checks.h"
@@ -35,6 +36,12 @@ Tensor WeightRows(const Tensor& table, std::span<const int64_t> rows) {
 // y[t] = E[ids[t]];  dE[v] = Σ_{ids[t] = v} dy[t];  ẏ[t] = Ė[ids[t]]
 Tensor Embedding(const Tensor& table, const Tensor& ids) {
   Check(table, ids);
+  if (table.on_gpu()) {  // ids that are there already were checked by whoever put them there
+    if (!ids.on_gpu()) RequireRows("embedding", ids.Contiguous().To(DType::kI64).data<int64_t>(), table.dim(0));
+    const Tensor there = ids.on_gpu() ? ids : ids.To(DType::kI64).To(Device::kCuda);
+    const DType dtype = IsQuantized(table.dtype()) ? DType::kF32 : table.dtype();
+    return WithoutDerivatives(kernels::cuda::WeightRows(table, there, dtype), table);
+  }
   const Tensor rows = ids.Contiguous().To(DType::kI64);
   RequireRows("embedding", rows.data<int64_t>(), table.dim(0));
   if (ReadsAsWeight(table)) return WeightRows(table, rows.data<int64_t>());

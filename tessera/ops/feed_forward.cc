@@ -7,9 +7,9 @@
 namespace tessera::ops {
 namespace {
 
-// Whether the kernel serves: it takes f32 and remembers nothing.
+// Whether the kernel serves: it takes f32 on the processor and remembers nothing.
 bool InInference(const Tensor& x, const FeedForwardWeights& w) {
-  return x.dtype() == DType::kF32 && !AnyTracked(x, w.gate, w.up, w.down);
+  return x.dtype() == DType::kF32 && !x.on_gpu() && !AnyTracked(x, w.gate, w.up, w.down);
 }
 
 }  // namespace

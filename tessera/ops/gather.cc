@@ -1,5 +1,6 @@
 #include "tessera/ops/gather.h"
 
+#include "tessera/kernels/cuda/operators.h"
 #include "tessera/kernels/gather.h"
 #include "tessera/kernels/row_mixture.h"
 #include "tessera/ops/checks.h"
@@ -41,7 +42,9 @@ Tensor GatherRows(const Tensor& x, const Tensor& rows) {
   Require(x.defined() && !IsQuantized(x.dtype()) && x.contiguous() && x.rank() == 2,
           "gather_rows: x {} must be a contiguous matrix of a plain dtype", x.shape());
   Require(rows.defined() && rows.rank() == 1, "gather_rows: rows {} must be [M]", rows.shape());
+  if (rows.on_gpu()) return WithoutDerivatives(kernels::cuda::GatherRows(x, rows), x);  // checked on their way there
   RequireRows("gather_rows", rows.data<int64_t>(), x.dim(0));
+  if (x.on_gpu()) return WithoutDerivatives(kernels::cuda::GatherRows(x, rows.To(Device::kCuda)), x);
   return Differentiable(
       kernels::GatherRows(x, rows.data<int64_t>()), {x},
       [rows, count = x.dim(0)](const Tensor& dy) {

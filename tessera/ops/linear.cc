@@ -4,6 +4,7 @@
 #include <array>
 #include <vector>
 
+#include "tessera/kernels/cuda/products.h"
 #include "tessera/kernels/head_product.h"
 #include "tessera/kernels/packed_weight.h"
 #include "tessera/ops/differentiable.h"
@@ -83,6 +84,12 @@ Tensor TimesWeight(const Tensor& dy, const Tensor& weight) {
   return dx;
 }
 
+// The products where x is: on the processor, or on the GPU, where every precision is that of the weights.
+std::vector<Tensor> ProductsThere(const Tensor& x, std::span<const kernels::WeightAndBias> parts, DType dtype,
+                                  ProductPrecision precision) {
+  return x.on_gpu() ? kernels::cuda::Products(x, parts, dtype) : kernels::Products(x, parts, dtype, precision);
+}
+
 void Check(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   Require(x.defined() && x.rank() >= 1, "linear: x needs at least one axis");
   Require(Info(x.dtype()).is_float, "linear: x is {}, it must be f32, bf16, f16 or f64", Name(x.dtype()));
@@ -110,7 +117,7 @@ Tensor Linear(const Tensor& x, const Tensor& weight, const LinearOptions& option
   const kernels::WeightAndBias part{
       .weight = w, .bias = bias ? Detach(bias) : Tensor(), .activation = options.activation};
   const Tensor y =
-      kernels::Products(rows, {&part, 1}, x.dtype(), options.precision)[0].Reshape(x.shape().With(-1, w.dim(0)));
+      ProductsThere(rows, {&part, 1}, x.dtype(), options.precision)[0].Reshape(x.shape().With(-1, w.dim(0)));
   if (!tracked) return y;
 
   std::vector<Tensor> inputs = {x, weight};
@@ -161,7 +168,7 @@ std::vector<Tensor> LinearEach(const Tensor& x, std::span<const LinearPart> part
       results.push_back(Linear(x, part.weight, {.bias = part.bias, .precision = precision}));
     return results;
   }
-  std::vector<Tensor> results = kernels::Products(AsMatrix(x), plain, x.dtype(), precision);
+  std::vector<Tensor> results = ProductsThere(AsMatrix(x), plain, x.dtype(), precision);
   for (Tensor& y : results) y = y.Reshape(x.shape().With(-1, y.dim(1)));
   return results;
 }
@@ -179,17 +186,21 @@ Tensor LinearOfEachHead(const Tensor& x, std::span<const Tensor> weights, Linear
 }
 
 Tensor GatedLinear(const Tensor& x, const LinearPart& gate, const LinearPart& up, LinearPrecision precision) {
-  if (gate.bias || up.bias || x.dtype() != DType::kF32 || AnyTracked(x, gate.weight, up.weight)) {
+  const bool one_loop = x.dtype() == DType::kF32 || x.on_gpu();
+  if (gate.bias || up.bias || !one_loop || AnyTracked(x, gate.weight, up.weight)) {
     const std::vector<Tensor> both = LinearEach(x, std::array{gate, up}, precision);
     return SiluMul(both[0], both[1]);
   }
   Check(x, gate.weight, {});
   Check(x, up.weight, {});
-  return kernels::ProductSiluMul(AsMatrix(x), gate.weight, up.weight, precision)
+  const Tensor rows = AsMatrix(x);
+  return (x.on_gpu() ? kernels::cuda::ProductSiluMul(rows, gate.weight, up.weight)
+                     : kernels::ProductSiluMul(rows, gate.weight, up.weight, precision))
       .Reshape(x.shape().With(-1, gate.weight.dim(0)));
 }
 
 Tensor PackWeight(const Tensor& weight, StorageArena* arena) { return kernels::PackWeight(Detach(weight), arena); }
 Tensor UnpackWeight(const Tensor& packed) { return kernels::UnpackWeight(packed); }
+Tensor WeightToGpu(const Tensor& weight) { return kernels::cuda::WeightToGpu(Detach(weight)); }
 
 }  // namespace tessera::ops

@@ -58,6 +58,8 @@ Tensor GatedLinear(const Tensor& x, const LinearPart& gate, const LinearPart& up
 // back to the system.
 Tensor PackWeight(const Tensor& weight, StorageArena* arena = nullptr);
 Tensor UnpackWeight(const Tensor& packed);
+// The weight on the GPU, as Linear and Embedding read it there (kernels/cuda/products.h).
+Tensor WeightToGpu(const Tensor& weight);
 
 // C = A B for plain dtypes, batched over equal leading axes: A [..., M, K], B [..., K, N] -> [..., M, N];
 // differentiable.

@@ -2,9 +2,11 @@
 
 #include <utility>
 
+#include "tessera/kernels/cuda/operators.h"
 #include "tessera/kernels/norm.h"
 #include "tessera/ops/checks.h"
 #include "tessera/ops/differentiable.h"
+#include "tessera/ops/elementwise.h"
 
 namespace tessera::ops {
 namespace {
@@ -30,6 +32,7 @@ void Check(std::string_view where, const Tensor& x, const Tensor& weight, const 
 // y = x r ∘ w,  r = 1 / √(mean(x²) + eps)
 Tensor RmsNorm(const Tensor& x, const Tensor& w, float eps) {
   Check("rms_norm", x, w, {});
+  if (x.on_gpu()) return WithoutDerivatives(kernels::cuda::RmsNorm(x, w, eps), x, w);
   const auto [y, r] = kernels::RmsNorm(x, w, eps);
   if (!AnyTracked(x, w)) return y;
   return Differentiable(
@@ -45,9 +48,20 @@ Tensor RmsNorm(const Tensor& x, const Tensor& w, float eps) {
       });
 }
 
+SumAndNorm AddRmsNorm(const Tensor& x, const Tensor& d, const Tensor& w, float eps) {
+  if (!x.on_gpu()) {
+    const Tensor h = Add(x, d);
+    return {h, RmsNorm(h, w, eps)};
+  }
+  Check("add_rms_norm", x, w, {});
+  const auto [h, y] = kernels::cuda::AddRmsNorm(x, d, w, eps);
+  return {WithoutDerivatives(h, x, d, w), y};
+}
+
 // y = x̂ ∘ w + b,  x̂ = (x - mean(x)) r,  r = 1 / √(var(x) + eps)
 Tensor LayerNorm(const Tensor& x, const Tensor& w, const Tensor& b, float eps) {
   Check("layer_norm", x, w, b);
+  if (x.on_gpu()) return WithoutDerivatives(kernels::cuda::LayerNorm(x, w, b, eps), x, w);
   kernels::LayerNormResult forward = kernels::LayerNorm(x, w, b, eps);
   const Tensor y = std::exchange(forward.y, {});  // the derivatives need the statistics alone
   std::vector<Tensor> inputs{x, w};

@@ -15,6 +15,13 @@ namespace tessera::ops {
 // Throws Error if the shapes or dtypes disagree; names the argument.
 Tensor RmsNorm(const Tensor& x, const Tensor& weight, float eps);
 
+// h = x + d and y = RmsNorm(h, w), bit for bit what Add and RmsNorm give: the sum that half a block of a transformer
+// ends with, and the norm that the next half begins with. On a GPU it is one kernel.
+struct SumAndNorm {
+  Tensor sum, norm;
+};
+SumAndNorm AddRmsNorm(const Tensor& x, const Tensor& d, const Tensor& weight, float eps);
+
 // y = (x - mean(x)) / √(var(x) + eps) ∘ w + b, var = mean((x - mean(x))²)              (Ba, Kiros & Hinton 2016)
 // As RmsNorm; bias [C] or undefined. Differentiable in x, weight and bias.
 Tensor LayerNorm(const Tensor& x, const Tensor& weight, const Tensor& bias, float eps);

@@ -1,5 +1,6 @@
 #include "tessera/ops/rotary.h"
 
+#include "tessera/kernels/cuda/operators.h"
 #include "tessera/ops/checks.h"
 #include "tessera/ops/differentiable.h"
 
@@ -15,6 +16,7 @@ Tensor Rotary(const Tensor& x, const Tensor& cos, const Tensor& sin, RotaryLayou
           Name(cos.dtype()), Name(sin.dtype()));
   Require(cos.rank() == 2 && cos.shape() == sin.shape() && cos.dim(0) == x.dim(0) && 2 * cos.dim(1) <= x.dim(2),
           "rotary: cos {} and sin {} must both be [T, R/2] with R <= D for x {}", cos.shape(), sin.shape(), x.shape());
+  if (x.on_gpu()) return WithoutDerivatives(kernels::cuda::Rotary(x, cos, sin, {.layout = layout}), x);
   if (!Tracked(x)) return kernels::Rotary(x, cos, sin, {.layout = layout});
   const auto turn = [=](const Tensor& v, bool backwards) {
     return kernels::Rotary(v, cos, sin, {.layout = layout, .backwards = backwards});

@@ -1,5 +1,8 @@
 #include "tessera/ops/view.h"
 
+#include <algorithm>
+
+#include "tessera/kernels/cuda/operators.h"
 #include "tessera/kernels/view.h"
 #include "tessera/ops/differentiable.h"
 
@@ -28,6 +31,7 @@ Tensor Slice(const Tensor& x, int axis, int64_t begin, int64_t end) {
   Check("slice", x);
   axis = x.shape().Axis(axis);
   const Tensor view = x.Slice(axis, begin, end);
+  if (x.on_gpu()) return WithoutDerivatives(view.contiguous() ? view : kernels::cuda::Slice(x, axis, begin, end), x);
   return Differentiable(
       view.contiguous() ? view : kernels::Slice(x, axis, begin, end), {x},
       [=, length = x.dim(axis)](const Tensor& dy) { return std::vector{kernels::Unslice(dy, axis, begin, length)}; },
@@ -57,6 +61,10 @@ Tensor Concat(std::span<const Tensor> parts, int axis) {
     begins.push_back(begins.back() + part.dim(axis));
   }
   std::vector<Tensor> inputs(parts.begin(), parts.end());
+  if (parts[0].on_gpu()) {
+    Require(axis == 0 && std::ranges::none_of(parts, Tracked), "concat: on a GPU, along the first axis, untracked");
+    return kernels::cuda::Concat(parts);
+  }
   std::vector<Shape> shapes;
   for (const Tensor& part : parts) shapes.push_back(part.shape());
   return Differentiable(

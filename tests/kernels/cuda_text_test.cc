@@ -104,16 +104,10 @@ struct PagedOnHost {
     const size_t rows = work.splits.size() * static_cast<size_t>(kv_heads) * 64;
     std::vector<float> o(rows * kDv, NAN), lse(rows, NAN);
     const HeadOrder order{heads, kv_heads, 1};
-    const DecodeArguments<T> arguments{x.q.data<T>().data(),
-                                       Map(k),
-                                       Map(v),
-                                       work.pages.data(),
-                                       work.splits.data(),
-                                       static_cast<int>(work.splits.size()),
-                                       order,
-                                       c.one.Spec().scale,
-                                       o.data(),
-                                       lse.data()};
+    const auto split_count = static_cast<int32_t>(work.splits.size());
+    const DecodeArguments<T> arguments{
+        x.q.data<T>().data(), Map(k),   Map(v),    work.pages.data(), work.splits.data(), &split_count, order,
+        c.one.Spec().scale,   o.data(), lse.data()};
     const int blocks = std::min(3, static_cast<int>(work.splits.size()) * kv_heads);
     for (int block = 0; block < blocks; ++block) {
       const auto shared = std::make_unique<DecodeShared<C>>();

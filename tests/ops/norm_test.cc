@@ -37,6 +37,19 @@ TEST(Norm, RowsOfZerosGiveZeros) {
   EXPECT_EQ(RmsNorm(Tensor::Zeros({0, 3}), Tensor::Full({3}, 1), 1e-5f).shape(), (Shape{0, 3}));
 }
 
+TEST(Norm, ASumAndItsNormAreThoseOfTheTwoOperators) {
+  const Tensor x = Variable(Tensor::From<float>({3, -4, 1, 7}, {2, 2})),
+               d = Variable(Tensor::From<float>({1, 2, 3, 4}, {2, 2}));
+  const Tensor w = Variable(Tensor::From<float>({1, -2}, {2}));
+  const auto [sum, norm] = AddRmsNorm(x, d, w, 1e-5f);
+  const Tensor h = Add(x, d), y = RmsNorm(h, w, 1e-5f);
+  EXPECT_THAT(sum.data<float>(), testing::ElementsAreArray(h.data<float>()));
+  EXPECT_THAT(norm.data<float>(), testing::ElementsAreArray(y.data<float>()));
+  const Tensor seed = Tensor::From<float>({1, 2, -1, 3}, {2, 2});
+  const std::vector<Tensor> got = VectorJacobian(norm, seed, {x, d, w}), wanted = VectorJacobian(y, seed, {x, d, w});
+  for (size_t i = 0; i < 3; ++i) EXPECT_THAT(got[i].data<float>(), testing::ElementsAreArray(wanted[i].data<float>()));
+}
+
 TEST(Norm, WeightOfAnotherSizeIsRefused) {
   EXPECT_THAT(
       [] {

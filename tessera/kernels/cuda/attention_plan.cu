@@ -14,7 +14,9 @@ DeviceBuffer::DeviceBuffer(size_t bytes) : bytes_(bytes) {
 }
 void DeviceBuffer::Free::operator()(void* memory) const { cudaFree(memory); }
 void DeviceBuffer::Upload(const void* from) {
-  if (bytes_ > 0) Check(cudaMemcpy(memory_.get(), from, bytes_, cudaMemcpyHostToDevice), "copying to the GPU");
+  if (bytes_ == 0) return;
+  Check(cudaMemcpy(memory_.get(), from, bytes_, cudaMemcpyHostToDevice), "copying to the GPU");
+  Check(cudaStreamSynchronize(nullptr), "copying to the GPU");  // the call may return before the last bytes are there
 }
 void DeviceBuffer::Download(void* to) const {
   if (bytes_ > 0) Check(cudaMemcpy(to, memory_.get(), bytes_, cudaMemcpyDeviceToHost), "copying from the GPU");

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "tessera/core/gpu.h"
 #include "tessera/kernels/cuda/flash_decode.cuh"
 #include "tessera/kernels/cuda/launch.cuh"
 #include "tessera/kernels/cuda/paged_attention.h"
@@ -36,23 +37,76 @@ __global__ void StoreKernel(const T* k, const T* v, const int64_t* slots, int kv
 }  // namespace
 
 struct PagedAttentionPlan::Lists {
-  AttentionPlan::Lists shape;  // the pattern's causality and the shape, for dispatch
-  DeviceBuffer splits, combine, pages, o, lse;
-  int split_count = 0, combine_count = 0, multiprocessors = 0;
+  AttentionShape shape;
+  DeviceBuffer splits, combine, pages, count, o, lse;
+  int64_t split_count = 0, combine_count = 0;
   int32_t last_page = -1;
 };
 
+namespace {
+
+// One layer's work, in the lists of a plan. `most_splits` is how many there may be.
+struct PagedLists {
+  const SplitWork* splits;
+  const int32_t* split_count;
+  const CombineWork* combine;
+  const int32_t* pages;
+  int64_t most_splits, combine_count;
+  float *o, *lse;  // [most_splits · G, 64, Dv] and [most_splits · G, 64], for the parts
+};
+
+void LaunchPaged(const void* q, const PagedKeys& keys, const AttentionShape& s, const PagedLists& lists,
+                 const AttentionOutputs& result, Stream stream) {
+  const int multiprocessors = RequireSupported(s).multiprocessors;
+  const auto with_type = [&]<int kDqk, int kDv>() {
+    const auto launch = [&]<typename T>(T) {
+      using C = DecodeConfig<T, kDqk, kDv>;
+      const HeadOrder heads{s.heads, s.kv_heads, 1};
+      const int64_t rows = keys.page_count * s.kv_heads * 64, items = lists.most_splits * s.kv_heads;
+      Require(items < (int64_t{1} << 31), "attention: {} splits are more than a GPU counts", items);
+      const DecodeArguments<T> arguments{static_cast<const T*>(q),
+                                         MakeTileMap(keys.k, s.dtype, rows, 1, kDqk, 64),
+                                         MakeTileMap(keys.v, s.dtype, rows, 1, kDv, 64),
+                                         lists.pages,
+                                         lists.splits,
+                                         lists.split_count,
+                                         heads,
+                                         s.scale,
+                                         lists.o,
+                                         lists.lse};
+      Launch(DecodeKernel<C>, std::min<int64_t>(items, multiprocessors * C::kBlocks), C::kThreads,
+             kSharedBytes<DecodeShared<C>>, stream, arguments);
+      Launch(CombineKernel<kDv, T>, lists.combine_count * s.heads, kDv, 0, stream, lists.o, lists.lse, lists.combine,
+             heads, static_cast<T*>(result.o), result.lse);
+    };
+    s.dtype == DType::kBF16 ? launch(BFloat16{}) : launch(Float16{});
+  };
+  switch (s.head_dim) {
+    case 64:
+      return with_type.template operator()<64, 64>();
+    case 128:
+      return with_type.template operator()<128, 128>();
+    case 192:
+      return with_type.template operator()<192, 128>();
+    default:
+      return with_type.template operator()<256, 256>();
+  }
+}
+
+}  // namespace
+
 PagedAttentionPlan::PagedAttentionPlan(const AttentionPattern& pattern, const AttentionShape& shape)
     : lists_(std::make_unique<Lists>()) {
-  lists_->multiprocessors = RequireSupported(shape).multiprocessors;
+  RequireSupported(shape);
   const PagedWork work = ListPagedWork(pattern, shape.heads / shape.kv_heads);
-  lists_->shape.pattern.causal = true;
-  lists_->shape.shape = shape;
+  const int32_t count = static_cast<int32_t>(work.splits.size());
+  lists_->shape = shape;
   lists_->splits = DeviceBuffer::Copy(std::span(work.splits));
   lists_->combine = DeviceBuffer::Copy(std::span(work.combine));
   lists_->pages = DeviceBuffer::Copy(std::span(work.pages));
-  lists_->split_count = static_cast<int>(work.splits.size());
-  lists_->combine_count = static_cast<int>(work.combine.size());
+  lists_->count = DeviceBuffer::Copy(std::span(&count, 1));
+  lists_->split_count = count;
+  lists_->combine_count = std::ssize(work.combine);
   const size_t rows = work.splits.size() * static_cast<size_t>(shape.kv_heads) * 64;
   lists_->o = DeviceBuffer(rows * static_cast<size_t>(shape.value_dim) * sizeof(float));
   lists_->lse = DeviceBuffer(rows * sizeof(float));
@@ -66,35 +120,37 @@ PagedAttentionPlan::~PagedAttentionPlan() = default;
 void PagedAttentionPlan::Forward(const void* q, const PagedKeys& keys, const AttentionOutputs& result,
                                  Stream stream) const {
   const Lists& plan = *lists_;
-  const AttentionShape& s = plan.shape.shape;
   Require(plan.last_page < keys.page_count, "attention: the pattern names page {} of {}", plan.last_page,
           keys.page_count);
-  WithAttentionShape(plan.shape, [&]<typename T, int kDqk, int kDv, bool kCausal>() {
-    if constexpr (kCausal) {
-      using C = DecodeConfig<T, kDqk, kDv>;
-      const HeadOrder heads{s.heads, s.kv_heads, 1};
-      if (plan.split_count > 0) {
-        const int64_t rows = keys.page_count * s.kv_heads * 64;
-        const DecodeArguments<T> arguments{static_cast<const T*>(q),
-                                           MakeTileMap(keys.k, s.dtype, rows, 1, kDqk, 64),
-                                           MakeTileMap(keys.v, s.dtype, rows, 1, kDv, 64),
-                                           plan.pages.template data<int32_t>(),
-                                           plan.splits.template data<SplitWork>(),
-                                           plan.split_count,
-                                           heads,
-                                           s.scale,
-                                           plan.o.template data<float>(),
-                                           plan.lse.template data<float>()};
-        const int64_t items = int64_t{plan.split_count} * s.kv_heads;
-        Require(items < (int64_t{1} << 31), "attention: {} splits are more than a GPU counts", items);
-        Launch(DecodeKernel<C>, std::min<int64_t>(items, plan.multiprocessors * C::kBlocks), C::kThreads,
-               kSharedBytes<DecodeShared<C>>, stream, arguments);
-      }
-      Launch(CombineKernel<kDv, T>, int64_t{plan.combine_count} * s.heads, kDv, 0, stream,
-             plan.o.template data<const float>(), plan.lse.template data<const float>(),
-             plan.combine.template data<const CombineWork>(), heads, static_cast<T*>(result.o), result.lse);
-    }
-  });
+  const PagedLists lists{plan.splits.data<const SplitWork>(),
+                         plan.count.data<const int32_t>(),
+                         plan.combine.data<const CombineWork>(),
+                         plan.pages.data<const int32_t>(),
+                         plan.split_count,
+                         plan.combine_count,
+                         plan.o.data<float>(),
+                         plan.lse.data<float>()};
+  LaunchPaged(q, keys, plan.shape, lists, result, stream);
+}
+
+Tensor ForwardPaged(const Tensor& q, const PagedKeys& keys, const AttentionShape& shape, const PassPlan& plan) {
+  const PassPlan::Splits& work = plan.SplitsFor(shape.heads / shape.kv_heads);
+  const int64_t most = work.splits.capacity();
+  const auto floats = [](const Shape& size) { return Tensor::Empty(size, DType::kF32, Device::kCuda); };
+  Tensor parts = floats({most * shape.kv_heads, 64, shape.value_dim}), part_lse = floats({most * shape.kv_heads, 64});
+  Tensor o = Tensor::Empty({q.dim(0), q.dim(1), shape.value_dim}, q.dtype(), Device::kCuda);
+  Tensor lse = floats({q.dim(0), q.dim(1)});
+  const PagedLists lists{work.splits.data(),
+                         work.count.data(),
+                         work.combine.data(),
+                         plan.pages(),
+                         most,
+                         work.combine_count,
+                         parts.mutable_gpu_data<float>(),
+                         part_lse.mutable_gpu_data<float>()};
+  LaunchPaged(q.gpu_data(), keys, shape, lists, {o.mutable_gpu_data(), lse.mutable_gpu_data<float>()},
+              gpu::WorkStream());
+  return o;
 }
 
 void StoreInPages(const AttentionShape& shape, const void* k, const void* v, const int64_t* slots, int tokens,

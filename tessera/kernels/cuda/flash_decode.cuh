@@ -29,11 +29,11 @@ struct DecodeConfig {
 
 template <typename T>
 struct DecodeArguments {
-  const T* q;             // [query rows, H, Dqk]
-  TileMap k, v;           // [pages · G · 64, 1, D]
-  const int32_t* pages;   // of all sequences, end to end
-  const SplitWork* work;  // [work_count]; an item of work is one of these and a head of K
-  int work_count;
+  const T* q;                 // [query rows, H, Dqk]
+  TileMap k, v;               // [pages · G · 64, 1, D]
+  const int32_t* pages;       // of all sequences, end to end
+  const SplitWork* work;      // an item of work is one of these and a head of K
+  const int32_t* work_count;  // how many there are, on the GPU: a recorded graph serves steps of any length
   HeadOrder heads;
   float scale;
   float* o;    // [work · G, 64, Dv]
@@ -51,7 +51,8 @@ struct DecodeShared {
 template <class C>
 TESSERA_DEVICE void DecodeProduce(const DecodeArguments<typename C::T>& a, DecodeShared<C>& s, int block, int blocks) {
   Ring<C::kStages> ring;
-  for (int index = block; index < a.work_count * a.heads.kv_heads; index += blocks) {
+  const int items = *a.work_count * a.heads.kv_heads;
+  for (int index = block; index < items; index += blocks) {
     const SplitWork w = a.work[index / a.heads.kv_heads];
     for (int page = 0; page * 64 < w.keys; ++page) {
       const int row = (a.pages[w.page + page] * a.heads.kv_heads + index % a.heads.kv_heads) * 64;
@@ -70,7 +71,8 @@ TESSERA_DEVICE void DecodeConsume(const DecodeArguments<typename C::T>& a, Decod
   const int group = a.heads.QueriesPerKey();
   const float scale2 = a.scale * kLog2E;
   Ring<C::kStages> ring;
-  for (int index = block; index < a.work_count * a.heads.kv_heads; index += blocks) {
+  const int items = *a.work_count * a.heads.kv_heads;
+  for (int index = block; index < items; index += blocks) {
     const int kv_head = index % a.heads.kv_heads;
     const SplitWork w = a.work[index / a.heads.kv_heads];
     const int rows = w.tokens * group;

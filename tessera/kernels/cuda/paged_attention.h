@@ -10,7 +10,9 @@
 // Causal. (D, Dv) as in attention.h. A sequence's keys are split in runs of 256, each read by its own block, and the
 // parts added in their order: the same bits in any company and from run to run.
 
+#include "tessera/core/tensor.h"
 #include "tessera/kernels/cuda/attention.h"
+#include "tessera/kernels/cuda/pass_plan.h"
 
 namespace tessera::kernels::cuda {
 
@@ -34,6 +36,10 @@ class PagedAttentionPlan {
  private:
   std::unique_ptr<Lists> lists_;
 };
+
+// The same for one layer of a pass, by its plan: q [T, H, D] -> o [T, H, Dv]. May be recorded in a graph: how many
+// splits there are is read on the GPU.
+Tensor ForwardPaged(const Tensor& q, const PagedKeys& keys, const AttentionShape& shape, const PassPlan& plan);
 
 // Writes row t of k [T, G, D] and v [T, G, Dv] to slot slots[t] = 64 · page + place; `slots` [T] lies on the GPU.
 void StoreInPages(const AttentionShape& shape, const void* k, const void* v, const int64_t* slots, int tokens,

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "tessera/core/error.h"
+#include "tessera/kernels/attention_mask.h"
 
 namespace tessera::kernels::cuda {
 namespace {
@@ -104,6 +105,29 @@ PagedWork ListPagedWork(const AttentionPattern& pattern, int queries_per_key) {
     }
     work.pages.insert(work.pages.end(), s.pages.begin(), s.pages.end());
   });
+  return work;
+}
+
+SightWork ListSights(const AttentionPattern& pattern, bool paged) {
+  SightWork work;
+  int64_t first = 0;
+  for (const AttentionSequence& s : pattern.sequences) {
+    const AttentionMask mask(pattern, s);
+    for (int64_t query = 0; query < s.query_count; ++query) {
+      const KeyRange range = mask.Range(query);
+      RowSight sight{.first = Index(first),
+                     .begin = Index(range.begin),
+                     .end = Index(range.end),
+                     .prefix = Index(range.end),
+                     .path = Index(std::ssize(work.paths))};
+      if (mask.is_tree()) {
+        sight.prefix = Index(mask.prefix());
+        for (const int64_t key : mask.Path(query)) work.paths.push_back(Index(key));
+      }
+      work.rows.push_back(sight);
+    }
+    first += paged ? std::ssize(s.pages) : s.key_count;
+  }
   return work;
 }
 

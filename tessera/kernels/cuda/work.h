@@ -49,6 +49,17 @@ struct PagedWork {
 };
 inline constexpr int kSplitKeys = 256;
 
+// What one query row sees: the positions begin … end - 1 of its sequence. Key `position` is at that place of the
+// sequence; from `prefix` on, at place paths[path + position - prefix] (its ancestors in a tree).
+struct RowSight {
+  int32_t first;  // the sequence's first row of k; its first page in the list of pages, if keys lie in pages
+  int32_t begin, end, prefix, path;
+};
+struct SightWork {
+  std::vector<RowSight> rows;  // of all sequences, end to end
+  std::vector<int32_t> paths;
+};
+
 // Blocks run over the work of `at_once` heads before the next ones', so that those heads' keys stay in the cache.
 struct HeadOrder {
   int32_t heads, kv_heads, at_once;  // at_once divides the number of heads that blocks are made for
@@ -76,6 +87,9 @@ std::vector<KeyWork> ListKeyWork(const AttentionPattern& pattern, int tile_keys,
 // Error for a window, a tree, a pattern that is not causal, pages that do not hold all keys, or more than 64 query
 // heads a key head.
 PagedWork ListPagedWork(const AttentionPattern& pattern, int queries_per_key);
+
+// The sights of all rows of a pattern of any kind; `paged` says what RowSight::first counts.
+SightWork ListSights(const AttentionPattern& pattern, bool paged);
 
 // How many tiles of `tile_rows` queries all sequences have.
 int64_t SumTiles(const AttentionPattern& pattern, int tile_rows);

@@ -1,0 +1,152 @@
+#pragma once
+// Rows and values of a transformer between its products: norms, rotary positions, sums, activations, and where keys and
+// values go. One block works on one row, or on a run of values. Each value is read once and written once; sums over a
+// row run in f32 in an order fixed by the row's length.
+
+#include "tessera/kernels/cuda/simple_block.cuh"
+#include "tessera/kernels/kv_pages.h"
+#include "tessera/kernels/rotary.h"
+
+namespace tessera::kernels::cuda {
+
+// y = x r ∘ w,  r = 1 / √(mean(x²) + eps), of one row of C values.
+template <typename T>
+TESSERA_DEVICE void RmsNormRow(const T* x, const T* w, T* y, int width, float eps, BlockScratch& scratch) {
+  float squares = 0;
+  for (int i = Thread(); i < width; i += Threads()) squares = fmaf(ToFloat(x[i]), ToFloat(x[i]), squares);
+  const float r = 1 / sqrtf(BlockSum(squares, scratch) / static_cast<float>(width) + eps);
+  for (int i = Thread(); i < width; i += Threads()) y[i] = FromFloat<T>(ToFloat(x[i]) * r * ToFloat(w[i]));
+}
+
+// h = x + d, rounded;  y = h r ∘ w as above: the sum that a block of a transformer ends with, and the next one's norm.
+template <typename T>
+TESSERA_DEVICE void AddRmsNormRow(const T* x, const T* d, const T* w, T* h, T* y, int width, float eps,
+                                  BlockScratch& scratch) {
+  float squares = 0;
+  for (int i = Thread(); i < width; i += Threads()) {
+    h[i] = FromFloat<T>(ToFloat(x[i]) + ToFloat(d[i]));
+    squares = fmaf(ToFloat(h[i]), ToFloat(h[i]), squares);
+  }
+  const float r = 1 / sqrtf(BlockSum(squares, scratch) / static_cast<float>(width) + eps);
+  for (int i = Thread(); i < width; i += Threads()) y[i] = FromFloat<T>(ToFloat(h[i]) * r * ToFloat(w[i]));
+}
+
+// y = x̂ ∘ w + b,  x̂ = (x - mean) r,  r = 1 / √(var(x) + eps); `b` may be null.
+template <typename T>
+TESSERA_DEVICE void LayerNormRow(const T* x, const T* w, const T* b, T* y, int width, float eps,
+                                 BlockScratch& scratch) {
+  float sum = 0, squares = 0;
+  for (int i = Thread(); i < width; i += Threads()) sum += ToFloat(x[i]);
+  const float mean = BlockSum(sum, scratch) / static_cast<float>(width);
+  for (int i = Thread(); i < width; i += Threads()) {
+    const float centred = ToFloat(x[i]) - mean;
+    squares = fmaf(centred, centred, squares);
+  }
+  const float r = 1 / sqrtf(BlockSum(squares, scratch) / static_cast<float>(width) + eps);
+  for (int i = Thread(); i < width; i += Threads()) {
+    const float normed = (ToFloat(x[i]) - mean) * r * ToFloat(w[i]);
+    y[i] = FromFloat<T>(b == nullptr ? normed : normed + ToFloat(b[i]));
+  }
+}
+
+// Row `row` of y [rows, to] from x [rows, stride], from column `from` on; zeros past the last of `width` columns.
+template <typename T>
+TESSERA_DEVICE void ColumnsRow(const T* x, T* y, int64_t row, int64_t stride, int64_t from, int64_t width, int64_t to) {
+  for (int64_t i = Thread(); i < to; i += Threads())
+    y[row * to + i] = from + i < width ? x[row * stride + from + i] : FromFloat<T>(0);
+}
+
+inline constexpr int kMostPairs = 256;  // of a head that turns
+
+// θ_i of each pair, and which of a token's positions it turns by; a parameter of the kernel, by value.
+struct RotaryFrequencies {
+  float of_pair[kMostPairs];
+  uint8_t axis[kMostPairs];
+  int pairs;
+  float factor;  // of cos and sin
+};
+
+// cos and sin [T, pairs] of row t, whose positions are positions[axis · T + t].
+TESSERA_DEVICE void AnglesRow(const int64_t* positions, int64_t rows, int64_t t, const RotaryFrequencies& f,
+                              float* cos_to, float* sin_to) {
+  for (int i = Thread(); i < f.pairs; i += Threads()) {
+    // The angle is rounded to f32, as in the code that checkpoints were trained with.
+    const float angle = static_cast<float>(positions[f.axis[i] * rows + t]) * f.of_pair[i];
+    cos_to[t * f.pairs + i] = static_cast<float>(::cos(static_cast<double>(angle))) * f.factor;
+    sin_to[t * f.pairs + i] = static_cast<float>(::sin(static_cast<double>(angle))) * f.factor;
+  }
+}
+
+// How heads turn: cos and sin [T, pairs], and the order of a pair.
+struct RotaryAngles {
+  const float *cos, *sin;
+  int pairs;
+  bool halves, backwards;
+};
+
+// A value of a head at d, turned, in f32: x is the head's first value.
+template <typename T>
+TESSERA_DEVICE float Turned(const T* x, int d, int64_t row, const RotaryAngles& a) {
+  if (d >= 2 * a.pairs) return ToFloat(x[d]);
+  const bool second = a.halves ? d >= a.pairs : d % 2 == 1;
+  const int pair = a.halves ? d % a.pairs : d / 2, step = a.halves ? a.pairs : 1;
+  const float c = a.cos[row * a.pairs + pair];
+  const float s = a.backwards ? -a.sin[row * a.pairs + pair] : a.sin[row * a.pairs + pair];
+  // (a cos - b sin, b cos + a sin), the products rounded as on the CPU
+  const float own = ToFloat(x[d]), other = ToFloat(second ? x[d - step] : x[d + step]);
+  return second ? fmaf(own, c, other * s) : fmaf(own, c, -(other * s));
+}
+
+// Row t of x [T, H, D], turned.
+template <typename T>
+TESSERA_DEVICE void RotaryRow(const T* x, T* y, int64_t row, int heads, int dim, const RotaryAngles& a) {
+  for (int i = Thread(); i < heads * dim; i += Threads()) {
+    const int64_t head = (row * heads + i / dim) * dim;
+    y[head + i % dim] = FromFloat<T>(Turned(x + head, i % dim, row, a));
+  }
+}
+
+// Where the keys and values of one layer lie: [pages, G, 64, D] and [pages, G, 64, Dv]; `v` is null where values are
+// the beginnings of keys.
+template <typename P>
+struct Pages {
+  P *k, *v;
+  int kv_heads, key_dim, value_dim;
+
+  TESSERA_DEVICE int64_t Head(int64_t slot, int head) const {
+    return (slot / kPageTokens * kv_heads + head) * kPageTokens + slot % kPageTokens;
+  }
+};
+
+// Row t of k and v into their slot, k turned if `a` has pairs; k turned also to `k_to`, if there is one.
+template <typename T, typename P>
+TESSERA_DEVICE void StoreRow(const T* k, const T* v, T* k_to, int64_t row, int64_t slot, const RotaryAngles& a,
+                             const Pages<P>& pages) {
+  const int keys = pages.kv_heads * pages.key_dim;
+  for (int i = Thread(); i < keys; i += Threads()) {
+    const int head = i / pages.key_dim, d = i % pages.key_dim;
+    const float x = Turned(k + row * keys + head * pages.key_dim, d, row, a);
+    if (k_to != nullptr) k_to[row * keys + i] = FromFloat<T>(x);
+    // Through T, so that keys in a cache of a wider type are those of this pass.
+    pages.k[pages.Head(slot, head) * pages.key_dim + d] = FromFloat<P>(ToFloat(FromFloat<T>(x)));
+  }
+  if (pages.v == nullptr) return;
+  for (int i = Thread(); i < pages.kv_heads * pages.value_dim; i += Threads()) {
+    const int head = i / pages.value_dim, d = i % pages.value_dim;
+    pages.v[pages.Head(slot, head) * pages.value_dim + d] =
+        FromFloat<P>(ToFloat(v[row * pages.kv_heads * pages.value_dim + i]));
+  }
+}
+
+// Copies tokens from[i] to to[i], in order, of one head.
+template <typename P>
+TESSERA_DEVICE void MoveSlots(const int64_t* from, const int64_t* to, int count, int head, const Pages<P>& pages) {
+  for (int i = 0; i < count; ++i) {
+    for (int d = Thread(); d < pages.key_dim; d += Threads())
+      pages.k[pages.Head(to[i], head) * pages.key_dim + d] = pages.k[pages.Head(from[i], head) * pages.key_dim + d];
+    for (int d = Thread(); pages.v != nullptr && d < pages.value_dim; d += Threads())
+      pages.v[pages.Head(to[i], head) * pages.value_dim + d] = pages.v[pages.Head(from[i], head) * pages.value_dim + d];
+  }
+}
+
+}  // namespace tessera::kernels::cuda

@@ -1,0 +1,48 @@
+#pragma once
+// The vocabulary of kernels without tiles: a block of threads that share work by index, for (i = Thread(); i < n;
+// i += Threads()). On the host a block is one thread, so the same text is tested anywhere.
+
+#include <cmath>
+
+#include "tessera/kernels/cuda/block.cuh"
+
+namespace tessera::kernels::cuda {
+
+// Room for one sum or maximum of a block, in its shared memory.
+struct BlockScratch {
+  float of_warp[32];
+};
+
+#ifdef __CUDACC__
+TESSERA_DEVICE int Thread() { return static_cast<int>(threadIdx.x); }
+TESSERA_DEVICE int Threads() { return static_cast<int>(blockDim.x); }
+TESSERA_DEVICE void SyncThreads() { __syncthreads(); }
+TESSERA_DEVICE float ToFloat(float x) { return x; }
+template <>
+TESSERA_DEVICE float FromFloat<float>(float x) {
+  return x;
+}
+// The sum, the maximum over a block's threads, in all of them; always in the same order.
+TESSERA_DEVICE float BlockSum(float x, BlockScratch& scratch) {
+  x = WarpSum(x);
+  __syncthreads();  // everyone has read what was there before
+  if (Lane() == 0) scratch.of_warp[threadIdx.x / 32] = x;
+  __syncthreads();
+  return WarpSum(Lane() < static_cast<int>(blockDim.x / 32) ? scratch.of_warp[Lane()] : 0.0f);
+}
+TESSERA_DEVICE float BlockMax(float x, BlockScratch& scratch) {
+  x = WarpMax(x);
+  __syncthreads();
+  if (Lane() == 0) scratch.of_warp[threadIdx.x / 32] = x;
+  __syncthreads();
+  return WarpMax(Lane() < static_cast<int>(blockDim.x / 32) ? scratch.of_warp[Lane()] : -INFINITY);
+}
+#else
+inline int Thread() { return 0; }
+inline int Threads() { return 1; }
+inline void SyncThreads() {}
+inline float BlockSum(float x, BlockScratch&) { return x; }
+inline float BlockMax(float x, BlockScratch&) { return x; }
+#endif
+
+}  // namespace tessera::kernels::cuda
