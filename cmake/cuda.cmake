@@ -6,4 +6,4 @@ target_compile_options(tessera_cuda PRIVATE
 # nvcc cannot check fmt's texts while it compiles.
 target_compile_definitions(tessera_cuda PRIVATE "$<$<COMPILE_LANGUAGE:CUDA>:FMT_CONSTEVAL=;FMT_USE_CONSTEXPR=1>")
 set_target_properties(tessera_cuda PROPERTIES CUDA_ARCHITECTURES OFF POSITION_INDEPENDENT_CODE ON)
-target_link_libraries(tessera_cuda PUBLIC tessera_kernels)
+target_link_libraries(tessera_cuda PUBLIC tessera_kernels CUDA::cublasLt)
