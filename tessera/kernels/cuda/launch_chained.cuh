@@ -1,6 +1,14 @@
 #pragma once
-// Kernels that follow one another closely (programmatic dependent launch): a kernel starts while its predecessor ends,
-// does what does not depend on it, and waits before it reads what another kernel has written.
+// Kernels in a chain: each may start while its predecessor in the stream still runs, and waits for it only where it
+// needs what the predecessor wrote (programmatic dependent launch; CUDA programming guide, "Programmatic Dependent
+// Launch and Synchronization").
+//
+// A kernel that is launched with LaunchChained has this form, in every one of its threads:
+//   LetSuccessorStart();       // early: the successor's blocks move in as soon as there is room
+//   … loads of weights, which no kernel writes …
+//   WaitForPredecessor();      // before the first read of anything else, and before the first write
+// No block may leave before it has waited: the successor relies on the end of this kernel to mean the end of all
+// kernels before it.
 
 #include <cuda_runtime.h>
 
@@ -11,17 +19,17 @@
 
 namespace tessera::kernels::cuda {
 
-// On the GPU. Every kernel that LaunchChained starts calls it, in all threads, before it reads what an earlier kernel
-// wrote and before it writes anything: all work before has then ended, and its writes are seen.
+// Returns when all kernels before this one are done and what they wrote can be seen.
 __device__ __forceinline__ void WaitForPredecessor() { asm volatile("griddepcontrol.wait;" ::: "memory"); }
-// The next kernel may start once every block has called this or has ended.
 __device__ __forceinline__ void LetSuccessorStart() { asm volatile("griddepcontrol.launch_dependents;" ::: "memory"); }
 
+// kernel<<<blocks, threads, shared_bytes>>>(arguments…) on gpu::WorkStream(), as a link of the chain. No blocks, no
+// launch. Throws Error if the launch fails.
 template <typename... Parameters, typename... Arguments>
 void LaunchChained(void (*kernel)(Parameters...), int64_t blocks, int threads, int shared_bytes,
                    Arguments&&... arguments) {
   if (blocks == 0) return;
-  Require(blocks < (int64_t{1} << 31), "GPU: {} blocks are more than a grid holds", blocks);
+  Require(blocks > 0 && blocks < (int64_t{1} << 31), "GPU: {} blocks are more than a grid holds", blocks);
   cudaLaunchAttribute attribute{};
   attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
   attribute.val.programmaticStreamSerializationAllowed = 1;
@@ -32,8 +40,11 @@ void LaunchChained(void (*kernel)(Parameters...), int64_t blocks, int threads, i
   config.stream = gpu::WorkStream();
   config.attrs = &attribute;
   config.numAttrs = 1;
-  const cudaError_t error = cudaLaunchKernelEx(&config, kernel, static_cast<Parameters>(arguments)...);
-  Require(error == cudaSuccess, "GPU: starting a kernel: {}", cudaGetErrorString(error));
+  cudaError_t error = cudaSuccess;
+  if (shared_bytes > 48 * 1024)
+    error = cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, shared_bytes);
+  if (error == cudaSuccess) error = cudaLaunchKernelEx(&config, kernel, std::forward<Arguments>(arguments)...);
+  Require(error == cudaSuccess, "GPU: a kernel could not start: {}", cudaGetErrorString(error));
 }
 
 }  // namespace tessera::kernels::cuda

@@ -1,0 +1,200 @@
+#pragma once
+// Weights in registers. A lane's piece of a row is 16 bytes (32 of f32), loaded at once; neighbouring lanes have
+// neighbouring pieces. Four lanes' pieces are a group: kBlocks blocks of 32 values, of which lane t of the four has
+// values 8t … 8t + 7 of each. block_weight.h draws this for codes; in a row of bf16 or f32 it holds as it is, with one
+// block a group.
+//
+// Codes become pairs of bf16, which hold them exactly, without a conversion instruction: bits placed below an exponent
+// are a number, from which the exponent's own value is taken off.
+//
+//   bf16 0x4300 | q         128 + q         q in 0 … 127
+//   bf16 0x4380             256             = 0x4300 | 0x80: the sign bit of a byte is the lowest bit of the exponent
+
+#include <cuda_bf16.h>
+#include <cuda_fp16.h>
+
+#include <cstdint>
+
+#include "tessera/core/dtype.h"
+
+namespace tessera::kernels::cuda {
+
+// Where a weight lies, and how its rows follow each other.
+struct WeightView {
+  const unsigned char* values = nullptr;  // f32, bf16 or codes
+  const unsigned char* scales = nullptr;  // of blocks
+  int row_bytes = 0, scale_row_bytes = 0;
+  int64_t rows = 0;
+
+  struct Row {
+    const unsigned char *values, *scales;
+    int bytes;
+  };
+  __device__ __forceinline__ Row At(int64_t row) const {
+    return {values + row * row_bytes, scales + row * scale_row_bytes, row_bytes};
+  }
+};
+
+// Values 2i and 2i + 1 of eight in the low and the high half of pair[i], in bf16.
+struct EightPairs {
+  uint32_t pair[4];
+};
+
+// 16 bytes that are read once: they leave the L1 cache to x and the scales. Volatile, so that they are on their way
+// before a wait that follows in the text.
+__device__ __forceinline__ uint4 LoadStreaming(const unsigned char* at) {
+  uint4 v;
+  asm volatile("ld.global.nc.L1::no_allocate.v4.u32 {%0, %1, %2, %3}, [%4];"
+               : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w)
+               : "l"(at));
+  return v;
+}
+
+__device__ __forceinline__ float LowFloat(uint32_t pair) { return __uint_as_float(pair << 16); }
+__device__ __forceinline__ float HighFloat(uint32_t pair) { return __uint_as_float(pair & 0xffff0000u); }
+
+__device__ __forceinline__ uint32_t SubtractPairs(uint32_t a, uint32_t b) {
+  uint32_t difference;
+  asm("sub.rn.bf16x2 %0, %1, %2;" : "=r"(difference) : "r"(a), "r"(b));
+  return difference;
+}
+
+// Bytes `low` and `high` (numbers 0 … 3 in a word) as signed numbers: (128 + (q & 127)) - (128 or, below zero, 256).
+__device__ __forceinline__ uint32_t SignedBytePair(uint32_t word, uint32_t selector) {
+  const uint32_t bytes = __byte_perm(word, 0, selector);
+  return SubtractPairs((bytes & 0x007f007fu) | 0x43004300u, (bytes & 0x00800080u) | 0x43004300u);
+}
+__device__ __forceinline__ EightPairs SignedBytes(uint32_t first, uint32_t second) {
+  // Byte 4 of the permutation's eight is 0: the upper byte of each half.
+  return {{SignedBytePair(first, 0x4140), SignedBytePair(first, 0x4342), SignedBytePair(second, 0x4140),
+           SignedBytePair(second, 0x4342)}};
+}
+
+// Eight codes of four bits, less `offset`, which is a pair of 128 + the offset.
+__device__ __forceinline__ EightPairs Nibbles(uint32_t word, uint32_t offset) {
+  EightPairs pairs;
+#pragma unroll
+  for (int i = 0; i < 4; ++i) pairs.pair[i] = SubtractPairs(((word >> (4 * i)) & 0x000f000fu) | 0x43004300u, offset);
+  return pairs;
+}
+
+// Each format says: kPieceBytes a lane has of a group; kBlocks of 32 values a group has; and for the eight values of
+// block b in a lane's piece, their pairs (bf16 weights and codes), and the scale and minimum that the block has in the
+// weight's row: a value is scale · code + minimum.
+struct BF16Format {
+  static constexpr int kPieceBytes = 16, kBlocks = 1;
+  static constexpr bool kScaled = false, kMinimum = false, kPairs = true;
+  __device__ __forceinline__ static EightPairs Pairs(const uint4& piece, int) {
+    return {{piece.x, piece.y, piece.z, piece.w}};
+  }
+};
+struct F32Format {
+  static constexpr int kPieceBytes = 32, kBlocks = 1;
+  static constexpr bool kScaled = false, kMinimum = false, kPairs = false;
+};
+struct Q8Format {
+  static constexpr int kPieceBytes = 16, kBlocks = 2, kScaleBytes = 2;
+  static constexpr bool kScaled = true, kMinimum = false, kPairs = true;
+  __device__ __forceinline__ static EightPairs Pairs(const uint4& piece, int b) {
+    return b == 0 ? SignedBytes(piece.x, piece.y) : SignedBytes(piece.z, piece.w);
+  }
+};
+struct Q4Format {
+  static constexpr int kPieceBytes = 16, kBlocks = 4, kScaleBytes = 2;
+  static constexpr bool kScaled = true, kMinimum = false, kPairs = true;
+  __device__ __forceinline__ static EightPairs Pairs(const uint4& piece, int b) {
+    return Nibbles(b == 0 ? piece.x : b == 1 ? piece.y : b == 2 ? piece.z : piece.w, 0x43084308u);  // 136
+  }
+};
+struct Q4MinimumFormat {
+  static constexpr int kPieceBytes = 16, kBlocks = 4, kScaleBytes = 4;
+  static constexpr bool kScaled = true, kMinimum = true, kPairs = true;
+  __device__ __forceinline__ static EightPairs Pairs(const uint4& piece, int b) {
+    return Nibbles(b == 0 ? piece.x : b == 1 ? piece.y : b == 2 ? piece.z : piece.w, 0x43004300u);  // 128
+  }
+};
+
+// A lane's piece of a row, and the scales of its group's blocks. What lies past the row's end is zero.
+template <class Format>
+struct Piece {
+  static constexpr int kLoads = Format::kPieceBytes / 16;
+  static constexpr int kScaleWords = Format::kScaled ? 4 * Format::kBlocks * (Format::kMinimum ? 2 : 1) / 8 : 1;
+  uint4 bytes[kLoads];
+  uint32_t scales[kScaleWords];  // pairs of f16
+
+  // Piece `index` of the row: that of lane index % 4 in group index / 4.
+  __device__ __forceinline__ void Load(const WeightView::Row& row, int index) {
+    const int at = index * Format::kPieceBytes;
+    const bool inside = at < row.bytes;
+#pragma unroll
+    for (int i = 0; i < kLoads; ++i) {
+      bytes[i] = make_uint4(0, 0, 0, 0);
+      if (inside) bytes[i] = LoadStreaming(row.values + at + 16 * i);
+    }
+    if constexpr (Format::kScaled) {
+      const unsigned char* from = row.scales + index / 4 * (4 * kScaleWords);
+#pragma unroll
+      for (int i = 0; i < kScaleWords; ++i) scales[i] = 0;
+      if (inside) {
+        if constexpr (kScaleWords == 1) {
+          scales[0] = __ldg(reinterpret_cast<const unsigned int*>(from));
+        } else if constexpr (kScaleWords == 2) {
+          const uint2 v = __ldg(reinterpret_cast<const uint2*>(from));
+          scales[0] = v.x, scales[1] = v.y;
+        } else {
+          const uint4 v = __ldg(reinterpret_cast<const uint4*>(from));
+          scales[0] = v.x, scales[1] = v.y, scales[2] = v.z, scales[3] = v.w;
+        }
+      }
+    }
+  }
+
+  __device__ __forceinline__ EightPairs Pairs(int b) const { return Format::Pairs(bytes[0], b); }
+  __device__ __forceinline__ float Scale(int b) const { return Half(Format::kMinimum ? 2 * b : b); }
+  __device__ __forceinline__ float Minimum(int b) const { return Half(2 * b + 1); }
+
+  // The eight values of block b in f32, as kernels::DequantizeRow gives them.
+  __device__ __forceinline__ void Values(int b, float (&out)[8]) const {
+    if constexpr (Format::kPairs) {
+      const EightPairs pairs = Pairs(b);
+#pragma unroll
+      for (int i = 0; i < 4; ++i) out[2 * i] = LowFloat(pairs.pair[i]), out[2 * i + 1] = HighFloat(pairs.pair[i]);
+      if constexpr (Format::kScaled) {
+        const float scale = Scale(b), minimum = Format::kMinimum ? Minimum(b) : 0.0f;
+#pragma unroll
+        for (int i = 0; i < 8; ++i) out[i] = Format::kMinimum ? fmaf(scale, out[i], minimum) : scale * out[i];
+      }
+    } else {
+#pragma unroll
+      for (int i = 0; i < 2; ++i) {
+        out[4 * i] = __uint_as_float(bytes[i].x), out[4 * i + 1] = __uint_as_float(bytes[i].y);
+        out[4 * i + 2] = __uint_as_float(bytes[i].z), out[4 * i + 3] = __uint_as_float(bytes[i].w);
+      }
+    }
+  }
+
+ private:
+  __device__ __forceinline__ float Half(int i) const {
+    const uint32_t word = scales[i / 2];
+    return __half2float(__ushort_as_half(static_cast<unsigned short>(i % 2 == 0 ? word & 0xffffu : word >> 16)));
+  }
+};
+
+// body(Format{}) with the format of a weight on the GPU.
+template <typename Body>
+void WithWeightFormat(DType dtype, Body&& body) {
+  switch (dtype) {
+    case DType::kF32:
+      return body(F32Format{});
+    case DType::kBF16:
+      return body(BF16Format{});
+    case DType::kQ8_0:
+      return body(Q8Format{});
+    case DType::kQ4_0:
+      return body(Q4Format{});
+    default:
+      return body(Q4MinimumFormat{});
+  }
+}
+
+}  // namespace tessera::kernels::cuda
