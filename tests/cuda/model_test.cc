@@ -7,11 +7,10 @@
 #include <unordered_map>
 
 #include "bench/random_model.h"
-#include "models/golden.h"
+#include "models/golden_pictures.h"
 #include "tessera/infer/engine.h"
 #include "tessera/infer/greedy.h"
 #include "tessera/infer/strategy.h"
-#include "tessera/models/padded_batch.h"
 
 namespace tessera::models {
 namespace {
@@ -65,6 +64,32 @@ TEST_P(GpuGreedy, ContinuesAsTheReferenceDoes) {
 INSTANTIATE_TEST_SUITE_P(Cases, GpuGreedy,
                          testing::Values("llama_smollm2_fp32", "llama_llama3rope_bf16_sharded", "qwen2_base_bf16"),
                          [](const auto& test) { return std::string(test.param); });
+
+struct PicturePrompt {
+  const char *model, *name;
+};
+class GpuGoldenPictures : public testing::TestWithParam<PicturePrompt> {};
+
+TEST_P(GpuGoldenPictures, LogitsAndFeaturesMatchInF32) {
+  const auto [name, prompt] = GetParam();
+  const Golden golden(name);
+  const auto model = golden.Load(kExactOnGpu);
+  const std::vector<VisionInput> inputs = InputsOf(golden, prompt, *model->vision());
+  const std::string prefix = std::string(prompt) + ".";
+  const auto results = RunForward(*model, {.input_ids = golden[prefix + "input_ids"], .vision = inputs});
+  EXPECT_LE(MaxDifference(Named(results, "logits"), golden[prefix + "logits"]), 1e-3f);
+  if (prompt != std::string("p1")) return;
+  for (const auto& [layer, values] : results)
+    if (layer.starts_with("vision") && golden.expected.Has("image_a." + layer)) {
+      EXPECT_LE(MaxDifference(values, golden["image_a." + layer]), 5e-4f) << layer;
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(Cases, GpuGoldenPictures,
+                         testing::Values(PicturePrompt{"qwen2vl_fp32", "p1"}, PicturePrompt{"qwen2vl_fp32", "p2"},
+                                         PicturePrompt{"qwen2vl_fp32", "pvi"}, PicturePrompt{"qwen25vl_bf16", "p1"},
+                                         PicturePrompt{"qwen25vl_bf16", "p2"}, PicturePrompt{"qwen25vl_bf16", "pv"}),
+                         [](const auto& test) { return std::string(test.param.model) + "_" + test.param.name; });
 
 // A model with heads of 64, which the kernels on tiles take, and rows that are whole blocks of every format.
 constexpr const char* kSmallConfig = R"({

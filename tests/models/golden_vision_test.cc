@@ -5,7 +5,7 @@
 
 #include <cmath>
 
-#include "models/golden.h"
+#include "models/golden_pictures.h"
 #include "tessera/core/json.h"
 #include "tessera/core/mapped_file.h"
 #include "tessera/core/thread_pool.h"
@@ -22,31 +22,6 @@ namespace {
 using testing::ElementsAreArray;
 
 constexpr float kLogits = 1e-3f, kVision = 5e-4f, kPixels = 1e-5f;  // as the cases state them
-
-Tensor Named(const NamedTensors& results, const std::string& name) {
-  const auto found = std::ranges::find(results, name, &NamedTensors::value_type::first);
-  return found == results.end() ? Tensor() : found->second;
-}
-
-// What a prompt of a case shows the model, in the order of its placeholders.
-std::vector<VisionInput> InputsOf(const Golden& golden, const std::string& prompt, const VisionEncoder& encoder) {
-  const Json about = ParseJson(ReadFile(Golden::Folder(golden.name) + "/case.json", 1 << 20), "case.json");
-  const Json& entry = about["prompts"][prompt];
-  std::vector<VisionInput> inputs;
-  for (const std::string picture : entry["images"]) {
-    const VisionTensors tensors{.pixel_values = golden[picture + ".pixel_values"],
-                                .image_grid_thw = golden[picture + ".grid_thw"]};
-    inputs.push_back(SplitVision(tensors, encoder)[0]);
-  }
-  if (entry["video"].get<bool>()) {
-    VisionTensors tensors{.pixel_values_videos = golden["video.pixel_values"],
-                          .video_grid_thw = golden["video.grid_thw"]};
-    if (golden.expected.Has(prompt + ".second_per_grid_ts"))
-      tensors.second_per_grid_ts = golden[prompt + ".second_per_grid_ts"];
-    inputs.push_back(SplitVision(tensors, encoder)[0]);
-  }
-  return inputs;
-}
 
 Json Bf16Errors(const Golden& golden) {
   return ParseJson(ReadFile(Golden::Folder(golden.name) + "/bf16_errors.json", 1 << 20), "bf16_errors.json");

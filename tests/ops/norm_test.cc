@@ -6,6 +6,8 @@
 #include <cmath>
 
 #include "ops/check_derivatives.h"
+#include "tessera/ops/differentiable.h"
+#include "tessera/ops/elementwise.h"
 
 namespace tessera::ops {
 namespace {
