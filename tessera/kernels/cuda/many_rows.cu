@@ -24,7 +24,7 @@ __global__ void __launch_bounds__(kThreads)
   LetSuccessorStart();
   WaitForPredecessor();
   const int64_t i = int64_t{blockIdx.x} * kThreads + threadIdx.x;
-  if (i < count) y.Set(i, Activated(sums.At(i) + bias.At(i % cols), activation));
+  if (i < count) y.Set(i, Activated(__fadd_rn(sums.At(i), bias.At(i % cols)), activation));
 }
 
 // Eight values a thread; the last thread has what is left.
@@ -37,10 +37,10 @@ __global__ void __launch_bounds__(kThreads) SiluMulKernel(FloatsIn gate, FloatsI
     gate.Eight(i, g);
     up.Eight(i, u);
 #pragma unroll
-    for (int e = 0; e < 8; ++e) g[e] = Silu(g[e]) * u[e];
+    for (int e = 0; e < 8; ++e) g[e] = Gated(g[e], u[e]);
     y.SetEight(i, g);
   } else {
-    for (int64_t e = i; e < count; ++e) y.Set(e, Silu(gate.At(e)) * up.At(e));
+    for (int64_t e = i; e < count; ++e) y.Set(e, Gated(gate.At(e), up.At(e)));
   }
 }
 
