@@ -152,10 +152,11 @@ void MultiplyFewRowsByMatrix(FewRowsArguments arguments, DType weight) {
     if constexpr (Format::kPairs) {
       // Few blocks must each have much on its way; many come in waves, and shorter ones leave less at the end.
       constexpr int kDeep = Format::kMinimum ? 1 : Format::kScaled ? 2 : 4;
+      constexpr int kBlocks = Format::kMinimum ? 2 : 3;  // as many as have their registers
       if (blocks <= 2 * multiprocessors)
         LaunchChained(FewRowsKernel<Format, kDeep, 2>, blocks, kWarps * 32, 0, arguments);
       else
-        LaunchChained(FewRowsKernel<Format, (kDeep + 1) / 2, 3>, blocks, kWarps * 32, 0, arguments);
+        LaunchChained(FewRowsKernel<Format, (kDeep + 1) / 2, kBlocks>, blocks, kWarps * 32, 0, arguments);
     }
   });
 }
