@@ -134,20 +134,17 @@ __global__ void __launch_bounds__(kWarps * 32) FewRowsExactKernel(const __grid_c
       for (int other = 16; other > 0; other /= 2) sums[r][m] += __shfl_xor_sync(~0u, sums[r][m], other);
     }
   }
-  if (lane != 0) return;
+  // Every lane has all sums; each finishes one result, of row m of x and row r of the weights.
+  const int m = a.gated ? lane : lane / kRows, r = a.gated ? 0 : lane % kRows;
+  float mine = 0, up = 0;
 #pragma unroll
-  for (int m = 0; m < kM; ++m) {
-    if (m >= a.x_rows) break;
-    if (a.gated) {
-      if (row0 <= last) part.y.Set(m * part.weight.rows + row0, Silu(sums[0][m]) * sums[1][m]);
-      continue;
-    }
-#pragma unroll
-    for (int r = 0; r < kRows; ++r) {
-      const int64_t n = row0 + r;
-      if (n <= last) part.y.Set(m * part.weight.rows + n, Activated(sums[r][m] + part.bias.At(n), part.activation));
-    }
+  for (int i = 0; i < kM; ++i) {
+    if (m == i) mine = r == 0 ? sums[0][i] : sums[1][i], up = sums[1][i];
   }
+  const int64_t n = row0 + r;
+  if (m >= a.x_rows || n > last) return;
+  const float y = a.gated ? Gated(mine, up) : Activated(__fadd_rn(mine, part.bias.At(n)), part.activation);
+  part.y.Set(m * part.weight.rows + n, y);
 }
 
 template <class Format, typename T, RowAccess kAccess>

@@ -59,7 +59,7 @@ struct Lane {
     for (int b = 0; b < Format::kBlocks; ++b) {
       const int k = (group * Format::kBlocks + b) * 32 + 8 * t;
       x_values[b] = make_uint4(0, 0, 0, 0);
-      if (x != nullptr && k < cols) x_values[b] = *reinterpret_cast<const uint4*>(x + k);
+      if (x != nullptr && k < cols) x_values[b] = *reinterpret_cast<const uint4*>(x + static_cast<uint32_t>(k));
     }
 #pragma unroll
     for (int b = 0; b < Format::kBlocks; ++b) {
@@ -90,15 +90,15 @@ __device__ __forceinline__ void FinishTile(const FewRowsArguments& a, const FewR
   const auto total = [&](int row, int m) {
     float sum = 0;
 #pragma unroll
-    for (int warp = 0; warp < kWarps; ++warp) sum += sums[warp][row * 8 + m];
+    for (int warp = 0; warp < kWarps; ++warp) sum = __fadd_rn(sum, sums[warp][row * 8 + m]);
     return sum;
   };
   const int rows = a.gated ? kTileRows / 2 : kTileRows, i = static_cast<int>(threadIdx.x);
   const int row = i % rows, m = i / rows;
   const int64_t n = row0 + row;
   if (m >= a.x_rows || n >= part.weight.rows) return;
-  const float y =
-      a.gated ? Silu(total(row, m)) * total(row + 8, m) : Activated(total(row, m) + part.bias.At(n), part.activation);
+  const float y = a.gated ? Gated(total(row, m), total(row + 8, m))
+                          : Activated(__fadd_rn(total(row, m), part.bias.At(n)), part.activation);
   part.y.Set(m * part.weight.rows + n, y);
 }
 
@@ -152,10 +152,11 @@ void MultiplyFewRowsByMatrix(FewRowsArguments arguments, DType weight) {
     if constexpr (Format::kPairs) {
       // Few blocks must each have much on its way; many come in waves, and shorter ones leave less at the end.
       constexpr int kDeep = Format::kMinimum ? 1 : Format::kScaled ? 2 : 4;
+      constexpr int kBlocks = Format::kMinimum ? 2 : 3;  // as many as have their registers
       if (blocks <= 2 * multiprocessors)
         LaunchChained(FewRowsKernel<Format, kDeep, 2>, blocks, kWarps * 32, 0, arguments);
       else
-        LaunchChained(FewRowsKernel<Format, (kDeep + 1) / 2, 3>, blocks, kWarps * 32, 0, arguments);
+        LaunchChained(FewRowsKernel<Format, (kDeep + 1) / 2, kBlocks>, blocks, kWarps * 32, 0, arguments);
     }
   });
 }

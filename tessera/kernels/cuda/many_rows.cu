@@ -1,7 +1,7 @@
-// y = f(x wᵀ + bias) for many rows of x. The product is cuBLASLt's, in bf16 where x and the weight have no more bits
-// than that, else in f32. A weight of another dtype is written out in the product's first, a part of its rows at a
-// time, at the memory's speed. What cuBLASLt does not finish (an activation, a bias of another dtype) a kernel does,
-// from f32 sums.
+// y = f(x wᵀ + bias) for many rows of x. The product is cuBLASLt's: in bf16 where x and the weight have no more bits
+// than that and their rows begin at multiples of 16 bytes, as its fast kernels want them; else in f32. A weight of
+// another dtype is written out in the product's first, a part of its rows at a time, at the memory's speed. What
+// cuBLASLt does not finish (an activation, a bias of another dtype) a kernel does, from f32 sums.
 
 #include <algorithm>
 
@@ -24,7 +24,7 @@ __global__ void __launch_bounds__(kThreads)
   LetSuccessorStart();
   WaitForPredecessor();
   const int64_t i = int64_t{blockIdx.x} * kThreads + threadIdx.x;
-  if (i < count) y.Set(i, Activated(sums.At(i) + bias.At(i % cols), activation));
+  if (i < count) y.Set(i, Activated(__fadd_rn(sums.At(i), bias.At(i % cols)), activation));
 }
 
 // Eight values a thread; the last thread has what is left.
@@ -37,10 +37,10 @@ __global__ void __launch_bounds__(kThreads) SiluMulKernel(FloatsIn gate, FloatsI
     gate.Eight(i, g);
     up.Eight(i, u);
 #pragma unroll
-    for (int e = 0; e < 8; ++e) g[e] = Silu(g[e]) * u[e];
+    for (int e = 0; e < 8; ++e) g[e] = Gated(g[e], u[e]);
     y.SetEight(i, g);
   } else {
-    for (int64_t e = i; e < count; ++e) y.Set(e, Silu(gate.At(e)) * up.At(e));
+    for (int64_t e = i; e < count; ++e) y.Set(e, Gated(gate.At(e), up.At(e)));
   }
 }
 
@@ -68,7 +68,7 @@ void MultiplyInParts(const Tensor& x, const Tensor& weight, const Tensor& bias, 
 
 Tensor MultiplyManyRows(const Tensor& x, const WeightAndBias& weight, DType dtype) {
   Require(x.dim(1) > 0, "product: rows of {} have no values", x.shape());
-  const bool in_bf16 = x.dtype() == DType::kBF16 && weight.weight.dtype() != DType::kF32;
+  const bool in_bf16 = x.dtype() == DType::kBF16 && weight.weight.dtype() != DType::kF32 && x.dim(1) % 8 == 0;
   const Tensor operand = InDType(x, in_bf16 ? DType::kBF16 : DType::kF32);
   Tensor y = Tensor::Empty({x.dim(0), weight.weight.dim(0)}, dtype, Device::kCuda);
   const bool all_bf16 = in_bf16 && dtype == DType::kBF16;

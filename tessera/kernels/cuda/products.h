@@ -4,9 +4,11 @@
 //   y = f(x wᵀ + bias)     x [M, K] f32 or bf16, contiguous, on the GPU;  w [N, K];  y [M, N] f32 or bf16
 //
 // Up to kFewRows rows are multiplied by a kernel that reads each weight once, at the memory's speed. A row's sums run
-// in f32 in an order fixed by K and the dtypes: the same bits alone and in the company of up to kFewRows - 1 others.
-// More rows go to the tensor cores through cuBLASLt, in bf16 with sums in f32 (in f32 where x is f32 and the weight is
-// f32); a weight in blocks is first written out in x's dtype, a part at a time.
+// in f32 in an order fixed by K and the dtypes: the same bits alone and in the company of up to kFewRows - 1 others. No
+// operand is rounded.
+// More rows go to the tensor cores through cuBLASLt, in bf16 with sums in f32; in f32 (and not the tensor cores) if x
+// or the weight is f32. A weight in blocks, or of fewer bits than x, is first written out in x's dtype, a part at a
+// time; in bf16 a block's values are rounded.
 
 #include <span>
 #include <vector>

@@ -68,18 +68,24 @@ inline FloatsIn ReadFloats(const Tensor& x) {
 }
 inline FloatsOut WriteFloats(Tensor& x) { return {x.mutable_gpu_data(), x.dtype() == DType::kF32}; }
 
-__device__ __forceinline__ float Sigmoid(float x) { return 1 / (1 + expf(-x)); }
-__device__ __forceinline__ float Silu(float x) { return x * Sigmoid(x); }
+// Each rounding is named: the compiler may otherwise make a product and a sum one operation in one kernel and not in
+// another, and a row's bits would depend on its company.
+__device__ __forceinline__ float Sigmoid(float x) { return __fdiv_rn(1, __fadd_rn(1, expf(-x))); }
+__device__ __forceinline__ float Gated(float gate, float up) {  // silu(gate) · up
+  return __fmul_rn(__fmul_rn(gate, Sigmoid(gate)), up);
+}
 
 // The formulas of kernels/activation.h.
 __device__ __forceinline__ float Activated(float x, Activation activation) {
   switch (activation) {
     case Activation::kGelu:
-      return x * 0.5f * erfcf(-x * 0.70710678118654752f);
-    case Activation::kGeluTanh:  // (1 + tanh u) / 2 = σ(2u)
-      return x * Sigmoid(2 * (0.79788456080286536f * (x + 0.044715f * x * x * x)));
+      return __fmul_rn(__fmul_rn(x, 0.5f), erfcf(__fmul_rn(x, -0.70710678118654752f)));
+    case Activation::kGeluTanh: {  // (1 + tanh u) / 2 = σ(2u)
+      const float cubic = __fmul_rn(__fmul_rn(0.044715f, x), __fmul_rn(x, x));
+      return __fmul_rn(x, Sigmoid(__fmul_rn(2 * 0.79788456080286536f, __fadd_rn(x, cubic))));
+    }
     case Activation::kQuickGelu:
-      return x * Sigmoid(1.702f * x);
+      return __fmul_rn(x, Sigmoid(__fmul_rn(1.702f, x)));
     default:
       return x;
   }

@@ -31,7 +31,11 @@ struct WeightView {
     int bytes;
   };
   __device__ __forceinline__ Row At(int64_t row) const {
-    return {values + row * row_bytes, scales + row * scale_row_bytes, row_bytes};
+    Row r{values + row * row_bytes, scales + row * scale_row_bytes, row_bytes};
+    // Else the compiler adds up these three terms at every load anew.
+    asm("" : "+l"(r.values));
+    asm("" : "+l"(r.scales));
+    return r;
   }
 };
 
@@ -40,14 +44,28 @@ struct EightPairs {
   uint32_t pair[4];
 };
 
-// 16 bytes that are read once: they leave the L1 cache to x and the scales. Volatile, so that they are on their way
-// before a wait that follows in the text.
+// 16 bytes that are read once: they leave the L1 cache to x and the scales. Volatile and of ordinary memory: loads of
+// constant memory (ld.global.nc) are moved behind a wait for the predecessor, and these must be on their way before it.
 __device__ __forceinline__ uint4 LoadStreaming(const unsigned char* at) {
   uint4 v;
-  asm volatile("ld.global.nc.L1::no_allocate.v4.u32 {%0, %1, %2, %3}, [%4];"
+  asm volatile("ld.global.L1::no_allocate.v4.u32 {%0, %1, %2, %3}, [%4];"
                : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w)
                : "l"(at));
   return v;
+}
+
+// kWords words of scales, which neighbouring groups' readers find in the L1 cache.
+template <int kWords>
+__device__ __forceinline__ void LoadScales(const unsigned char* at, uint32_t (&words)[kWords]) {
+  if constexpr (kWords == 1) {
+    asm volatile("ld.global.u32 %0, [%1];" : "=r"(words[0]) : "l"(at));
+  } else if constexpr (kWords == 2) {
+    asm volatile("ld.global.v2.u32 {%0, %1}, [%2];" : "=r"(words[0]), "=r"(words[1]) : "l"(at));
+  } else {
+    asm volatile("ld.global.v4.u32 {%0, %1, %2, %3}, [%4];"
+                 : "=r"(words[0]), "=r"(words[1]), "=r"(words[2]), "=r"(words[3])
+                 : "l"(at));
+  }
 }
 
 __device__ __forceinline__ float LowFloat(uint32_t pair) { return __uint_as_float(pair << 16); }
@@ -59,10 +77,18 @@ __device__ __forceinline__ uint32_t SubtractPairs(uint32_t a, uint32_t b) {
   return difference;
 }
 
-// Bytes `low` and `high` (numbers 0 … 3 in a word) as signed numbers: (128 + (q & 127)) - (128 or, below zero, 256).
+// bits & mask | exponent, in one instruction: the compiler's own choice is two, with a constant in each.
+__device__ __forceinline__ uint32_t UnderExponent(uint32_t bits, uint32_t mask) {
+  uint32_t number;
+  asm("lop3.b32 %0, %1, %2, %3, 0xea;" : "=r"(number) : "r"(bits), "r"(mask), "r"(0x43004300u));
+  return number;
+}
+
+// Two bytes of a word, which `selector` puts into the lower bytes of the halves, as signed numbers q:
+// (128 + (q & 127)) - (128 or, below zero, 256).
 __device__ __forceinline__ uint32_t SignedBytePair(uint32_t word, uint32_t selector) {
   const uint32_t bytes = __byte_perm(word, 0, selector);
-  return SubtractPairs((bytes & 0x007f007fu) | 0x43004300u, (bytes & 0x00800080u) | 0x43004300u);
+  return SubtractPairs(UnderExponent(bytes, 0x007f007fu), UnderExponent(bytes, 0x00800080u));
 }
 __device__ __forceinline__ EightPairs SignedBytes(uint32_t first, uint32_t second) {
   // Byte 4 of the permutation's eight is 0: the upper byte of each half.
@@ -74,7 +100,7 @@ __device__ __forceinline__ EightPairs SignedBytes(uint32_t first, uint32_t secon
 __device__ __forceinline__ EightPairs Nibbles(uint32_t word, uint32_t offset) {
   EightPairs pairs;
 #pragma unroll
-  for (int i = 0; i < 4; ++i) pairs.pair[i] = SubtractPairs(((word >> (4 * i)) & 0x000f000fu) | 0x43004300u, offset);
+  for (int i = 0; i < 4; ++i) pairs.pair[i] = SubtractPairs(UnderExponent(word >> (4 * i), 0x000f000fu), offset);
   return pairs;
 }
 
@@ -129,23 +155,13 @@ struct Piece {
 #pragma unroll
     for (int i = 0; i < kLoads; ++i) {
       bytes[i] = make_uint4(0, 0, 0, 0);
-      if (inside) bytes[i] = LoadStreaming(row.values + at + 16 * i);
+      if (inside) bytes[i] = LoadStreaming(row.values + static_cast<uint32_t>(at + 16 * i));
     }
     if constexpr (Format::kScaled) {
-      const unsigned char* from = row.scales + index / 4 * (4 * kScaleWords);
+      const unsigned char* from = row.scales + static_cast<uint32_t>(index / 4 * (4 * kScaleWords));
 #pragma unroll
       for (int i = 0; i < kScaleWords; ++i) scales[i] = 0;
-      if (inside) {
-        if constexpr (kScaleWords == 1) {
-          scales[0] = __ldg(reinterpret_cast<const unsigned int*>(from));
-        } else if constexpr (kScaleWords == 2) {
-          const uint2 v = __ldg(reinterpret_cast<const uint2*>(from));
-          scales[0] = v.x, scales[1] = v.y;
-        } else {
-          const uint4 v = __ldg(reinterpret_cast<const uint4*>(from));
-          scales[0] = v.x, scales[1] = v.y, scales[2] = v.z, scales[3] = v.w;
-        }
-      }
+      if (inside) LoadScales(from, scales);
     }
   }
 
