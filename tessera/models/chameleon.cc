@@ -88,13 +88,15 @@ struct ChameleonBlock {  // h = x + Attention(Norm(x)), y = h + SwiGLU(Norm(h));
         ffn_norm(s / "post_attention_layernorm", c.hidden, c.norm_eps),
         ffn(s / "mlp", {.in = c.hidden, .hidden = c.ffn, .bias = c.mlp_bias}) {}
 
-  Tensor operator()(const Tensor& x, const nn::LayerContext& context) const {  // [T, C] -> [T, C]
+  nn::Sum operator()(const nn::Sum& sum, const nn::LayerContext& context) const {  // [T, C] -> [T, C]
     if (norm_behind) {
+      const Tensor x = sum.Value();
       const Tensor h = ops::Add(x, attention_norm(attention(x, context)));
-      return ops::Add(h, ffn_norm(ffn(h)));
+      return {h, ffn_norm(ffn(h))};
     }
-    const Tensor h = ops::Add(x, attention(attention_norm(x), context));
-    return ops::Add(h, ffn(ffn_norm(h)));
+    const auto [x, normed] = attention_norm(sum);
+    const auto [h, ffn_in] = ffn_norm(nn::Sum{x, attention(normed, context)});
+    return {h, ffn(ffn_in)};
   }
 };
 

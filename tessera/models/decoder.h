@@ -4,7 +4,8 @@
 //
 //   x = E[ids];  x = Block_N(x) for each layer;  logits = RMSNorm(x) Wᵀ, W = lm_head or, tied, E
 //
-// Block(Scope, Config, Rope, layer) makes a layer; block(x, LayerContext) applies it. Config is a DecoderConfig.
+// Block(Scope, Config, Rope, layer) makes a layer; block(sum, LayerContext) applies it to a
+// sum and gives the next. Config is a DecoderConfig.
 
 #include <utility>
 #include <vector>
@@ -43,13 +44,13 @@ class Decoder : public LanguageModel {
     const nn::RotaryTables rotary = rope_.Tables(context).To(summary_.device);
     const nn::Context full = nn::OnDevice(context, summary_.device);
     nn::Context sliding = full;
-    Tensor y = x;
+    nn::Sum y{x};
     for (size_t i = 0; i < blocks_.size(); ++i) {
       sliding.pattern.window = summary_.kv[i].window;
       y = blocks_[i](y, {.pass = summary_.kv[i].window > 0 ? sliding : full, .rotary = rotary});
-      if (observer) observer(static_cast<int64_t>(i), y);
+      if (observer) observer(static_cast<int64_t>(i), y.Value());
     }
-    return norm_(y);
+    return norm_(y).norm;
   }
 
   Tensor Logits(const Tensor& hidden) const override {

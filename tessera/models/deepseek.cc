@@ -106,9 +106,10 @@ struct DeepseekBlock {  // h = x + LatentAttention(RMSNorm(x));  y = h + FeedFor
     return shape;
   }
 
-  Tensor operator()(const Tensor& x, const nn::LayerContext& context) const {  // [T, C] -> [T, C]
-    const auto [h, normed] = ffn_norm(x, attention(attention_norm(x), context));
-    return ops::Add(h, experts ? (*experts)(normed) : (*dense)(normed));
+  nn::Sum operator()(const nn::Sum& sum, const nn::LayerContext& context) const {  // [T, C] -> [T, C]
+    const auto [x, normed] = attention_norm(sum);
+    const auto [h, ffn_in] = ffn_norm(nn::Sum{x, attention(normed, context)});
+    return {h, experts ? (*experts)(ffn_in) : (*dense)(ffn_in)};
   }
 };
 

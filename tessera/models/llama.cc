@@ -7,7 +7,6 @@
 #include "tessera/nn/attention.h"
 #include "tessera/nn/norm.h"
 #include "tessera/nn/swiglu.h"
-#include "tessera/ops/elementwise.h"
 
 namespace tessera::models {
 namespace {
@@ -41,9 +40,10 @@ struct LlamaBlock {  // h = x + Attention(RMSNorm(x));  y = h + SwiGLU(RMSNorm(h
         ffn_norm(s / "post_attention_layernorm", c.hidden, c.norm_eps),
         ffn(s / "mlp", {.in = c.hidden, .hidden = c.ffn, .bias = c.mlp_bias}) {}
 
-  Tensor operator()(const Tensor& x, const nn::LayerContext& context) const {  // [T, C] -> [T, C]
-    const auto [h, normed] = ffn_norm(x, attention(attention_norm(x), context));
-    return ops::Add(h, ffn(normed));
+  nn::Sum operator()(const nn::Sum& sum, const nn::LayerContext& context) const {  // [T, C] -> [T, C]
+    const auto [x, normed] = attention_norm(sum);
+    const auto [h, ffn_in] = ffn_norm(nn::Sum{x, attention(normed, context)});
+    return {h, ffn(ffn_in)};
   }
 };
 

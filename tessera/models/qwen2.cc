@@ -3,7 +3,6 @@
 #include <string>
 
 #include "tessera/models/config_reader.h"
-#include "tessera/ops/elementwise.h"
 
 namespace tessera::models {
 
@@ -37,9 +36,10 @@ Qwen2Block::Qwen2Block(const nn::Scope& s, const Qwen2Config& c, const nn::Rope&
       ffn_norm(s / "post_attention_layernorm", c.hidden, c.norm_eps),
       ffn(s / "mlp", {.in = c.hidden, .hidden = c.ffn}) {}
 
-Tensor Qwen2Block::operator()(const Tensor& x, const nn::LayerContext& context) const {
-  const auto [h, normed] = ffn_norm(x, attention(attention_norm(x), context));
-  return ops::Add(h, ffn(normed));
+nn::Sum Qwen2Block::operator()(const nn::Sum& sum, const nn::LayerContext& context) const {
+  const auto [x, normed] = attention_norm(sum);
+  const auto [h, ffn_in] = ffn_norm(nn::Sum{x, attention(normed, context)});
+  return {h, ffn(ffn_in)};
 }
 
 std::unique_ptr<LanguageModel> LoadQwen2(const ModelSource& source, const nn::LoadOptions& options) {

@@ -16,7 +16,7 @@ Tensor AttendInContext(const Tensor& q, const Tensor& k, const Tensor& v, const 
   const kernels::KvPages& pages = context.cache->layers[static_cast<size_t>(layer)];
   if (q.on_gpu()) {
     Require(context.pattern.plan != nullptr, "attention: a pass on the GPU needs the lists of its pattern");
-    kernels::cuda::StoreKv(pages, *context.pattern.plan, k, v, {}, {}, ops::RotaryLayout::kHalves);
+    kernels::cuda::StoreKv(pages, *context.pattern.plan, k, v);
   } else {
     kernels::StoreKv(pages, context.cache->slots, k, v);
   }
@@ -26,10 +26,12 @@ Tensor AttendInContext(const Tensor& q, const Tensor& k, const Tensor& v, const 
 Tensor AttendTurning(const Tensor& q, const Tensor& k, const Tensor& v, const LayerContext& context, const Rope& rope,
                      int64_t layer) {
   const Context& pass = context.pass;
-  if (!q.on_gpu() || !pass.cache) return AttendInContext(q, rope.Turn(k, context.rotary), v, pass, layer);
+  const auto& [cos, sin] = context.rotary;
+  if (!q.on_gpu() || !pass.cache)
+    return AttendInContext(rope.Turn(q, context.rotary), rope.Turn(k, context.rotary), v, pass, layer);
   const kernels::KvPages& pages = pass.cache->layers[static_cast<size_t>(layer)];
-  kernels::cuda::StoreKv(pages, *pass.pattern.plan, k, v, context.rotary.cos, context.rotary.sin, rope.layout());
-  return ops::AttendPaged(q, pages, pass.pattern);
+  const Tensor turned = kernels::cuda::TurnAndStore(pages, *pass.pattern.plan, q, k, v, cos, sin, rope.layout());
+  return ops::AttendPaged(turned, pages, pass.pattern);
 }
 
 Tensor AttendAsProjected(const Linear& projection, const Tensor& q, const Tensor& k, const Tensor& v,
@@ -56,8 +58,7 @@ GroupedAttention::GroupedAttention(const Scope& s, const GroupedAttentionShape& 
 Tensor GroupedAttention::operator()(const Tensor& x, const LayerContext& context) const {
   const int64_t T = x.dim(0), H = shape_.heads, G = shape_.kv_heads, D = shape_.head_dim;
   const auto [xq, xk, xv] = Linear::Each(x, {&q_, &k_, &v_});
-  const Tensor q = rope_.Turn(ops::Reshape(xq, {T, H, D}), context.rotary);
-  const Tensor k = ops::Reshape(xk, {T, G, D}), v = ops::Reshape(xv, {T, G, D});
+  const Tensor q = ops::Reshape(xq, {T, H, D}), k = ops::Reshape(xk, {T, G, D}), v = ops::Reshape(xv, {T, G, D});
   return o_(ops::Reshape(AttendTurning(q, k, v, context, rope_, shape_.layer), {T, H * D}));
 }
 

@@ -29,7 +29,7 @@ Tensor AttendInContext(const Tensor& q, const Tensor& k, const Tensor& v, const 
 Tensor AttendAsProjected(const Linear& projection, const Tensor& q, const Tensor& k, const Tensor& v,
                          const ops::AttentionPattern& pattern);
 
-// The same, of keys that are still to be turned; queries are. On a GPU they turn on their way into the cache.
+// The same, of queries and keys that are still to be turned. On a GPU keys turn on their way into the cache.
 Tensor AttendTurning(const Tensor& q, const Tensor& k, const Tensor& v, const LayerContext& context, const Rope& rope,
                      int64_t layer);
 

@@ -120,7 +120,7 @@ void ExpectAttention(const AttentionCase& c) {
   gpu::CopyIn(memory.mutable_gpu_data<std::byte>(),
               std::vector(static_cast<size_t>(memory.bytes()), std::byte{0xff}).data(), memory.bytes());
   const KvPages pages{format, memory.mutable_gpu_data<std::byte>(), paged.page_count, Device::kCuda};
-  StoreKv(pages, PassPlan(spec.pattern, paged.slots), k, v, {}, {}, RotaryLayout::kHalves);
+  StoreKv(pages, PassPlan(spec.pattern, paged.slots), k, v);
   const AttentionSpec over_pages = paged.one.Spec();
   check(AttendPaged(q, sinks, pages, over_pages, PassPlan(over_pages.pattern, {})), "in pages");
 }
@@ -150,10 +150,12 @@ TEST(CudaOperators, KeysTurnOnTheirWayIntoTheCacheAndMove) {
   Tensor memory = Tensor::Empty({3 * format.gpu_page_bytes()}, DType::kU8, Device::kCuda);
   const KvPages pages{format, memory.mutable_gpu_data<std::byte>(), 3, Device::kCuda};
   const std::vector<int64_t> slots{130, 5, 64};
-  const Tensor turned = StoreKv(pages, PassPlan(OneSequence(3, 3), slots), There(k), There(v), There(cos), There(sin),
-                                RotaryLayout::kHalves);
-  const Tensor expected = kernels::Rotary(k, cos, sin, {});
-  ExpectNear(turned, expected, 8);
+  const Tensor q = Normal({T, 6, D}, 5, DType::kBF16);
+  const Tensor turned_q = TurnAndStore(pages, PassPlan(OneSequence(3, 3), slots), There(q), There(k), There(v),
+                                       There(cos), There(sin), RotaryLayout::kHalves);
+  ExpectNear(turned_q, kernels::Rotary(q, cos, sin, {}), 8);
+  const Tensor turned = cuda::Rotary(There(k), There(cos), There(sin), {});
+  ExpectNear(turned, kernels::Rotary(k, cos, sin, {}), 8);
   cuda::MoveKv(pages, std::vector<int64_t>{130, 64}, std::vector<int64_t>{6, 130});
   const Tensor all = Here(memory);
   const auto* values = reinterpret_cast<const BFloat16*>(all.raw());

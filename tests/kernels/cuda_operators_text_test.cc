@@ -73,22 +73,31 @@ TEST(CudaOperatorsText, AnglesTurnByTheAxisOfEachPair) {
 }
 
 TEST(CudaOperatorsText, KeysTurnOnTheirWayIntoPagesAndMove) {
-  const int64_t G = 2, D = 6;
-  const Tensor k = Normal({2, G, D}, 1), v = Normal({2, G, 4}, 2), cos = Normal({2, 3}, 3), sin = Normal({2, 3}, 4);
+  const int64_t H = 4, G = 2, D = 6;
+  const Tensor q = Normal({2, H, D}, 5), k = Normal({2, G, D}, 1), v = Normal({2, G, 4}, 2), cos = Normal({2, 3}, 3),
+               sin = Normal({2, 3}, 4);
   const Tensor turned = kernels::Rotary(k, cos, sin, {});
-  std::vector<float> keys(2 * G * 64 * D, NAN), values(2 * G * 64 * 4, NAN), k_to(2 * G * D, NAN);
-  const Pages<float> pages{keys.data(), values.data(), 2, 6, 4};
-  const RotaryAngles angles{Data<float>(cos), Data<float>(sin), 3, true, false};
+  Tensor turned_q = Tensor::Full(q.shape(), NAN);
+  std::vector<float> keys(2 * G * 64 * D, NAN), values(2 * G * 64 * 4, NAN);
   const std::vector<int64_t> slots{70, 3}, from{70, 3}, to{5, 70};
+  const HeadsIntoPages<float, float> work{Data<float>(q),
+                                          Data<float>(k),
+                                          Data<float>(v),
+                                          Data<float>(turned_q),
+                                          slots.data(),
+                                          4,
+                                          {Data<float>(cos), Data<float>(sin), 3, true, false},
+                                          {keys.data(), values.data(), 2, 6, 4}};
+  ASSERT_EQ(work.HeadsOfRow(), 8);
   for (int64_t row = 0; row < 2; ++row)
-    StoreRow(Data<float>(k), Data<float>(v), k_to.data(), row, slots[static_cast<size_t>(row)], angles, pages);
-  for (int head = 0; head < 2; ++head) MoveSlots(from.data(), to.data(), 2, head, pages);
+    for (int head = 0; head < work.HeadsOfRow(); ++head) work.Head(row, head);
+  for (int head = 0; head < 2; ++head) MoveSlots(from.data(), to.data(), 2, head, work.pages);
+  EXPECT_LE(MostDifference(turned_q, kernels::Rotary(q, cos, sin, {})), 1e-6);
   const auto expect_row = [&](int64_t slot, int64_t row) {
     for (int64_t head = 0; head < G; ++head)
       for (int64_t d = 0; d < D; ++d) {
         const int64_t at = (slot / 64 * G + head) * 64 + slot % 64, i = (row * G + head) * D + d;
         EXPECT_NEAR(keys[static_cast<size_t>(at * D + d)], turned.data<float>()[static_cast<size_t>(i)], 1e-6);
-        EXPECT_NEAR(k_to[static_cast<size_t>(i)], turned.data<float>()[static_cast<size_t>(i)], 1e-6);
         if (d >= 4) continue;
         EXPECT_EQ(values[static_cast<size_t>(at * 4 + d)],
                   v.data<float>()[static_cast<size_t>((row * G + head) * 4 + d)]);
@@ -111,9 +120,16 @@ void ExpectAttention(const AttentionCase& c) {
   Tensor v = Tensor::Full({paged.page_count, c.kv_heads, 64, c.value_dim}, NAN, DTypeOf<T>);
   const int heads = static_cast<int>(c.kv_heads), dim = static_cast<int>(c.dim),
             value_dim = static_cast<int>(c.value_dim);
-  for (size_t row = 0; row < paged.slots.size(); ++row)
-    StoreRow<T, T>(Data<T>(x.k), Data<T>(x.v), nullptr, static_cast<int64_t>(row), paged.slots[row], {},
-                   {Data<T>(k), Data<T>(v), heads, dim, value_dim});
+  const HeadsIntoPages<T, T> store{nullptr,
+                                   Data<T>(x.k),
+                                   Data<T>(x.v),
+                                   nullptr,
+                                   paged.slots.data(),
+                                   0,
+                                   {},
+                                   {Data<T>(k), Data<T>(v), heads, dim, value_dim}};
+  for (int64_t row = 0; row < std::ssize(paged.slots); ++row)
+    for (int head = 0; head < 2 * heads; ++head) store.Head(row, head);
   std::vector<int32_t> pages;
   for (const AttentionSequence& s : paged.one.pattern.sequences)
     pages.insert(pages.end(), s.pages.begin(), s.pages.end());

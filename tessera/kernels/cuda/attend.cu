@@ -10,7 +10,7 @@
 namespace tessera::kernels::cuda {
 namespace {
 
-constexpr int kStoreThreads = 256, kPlainThreads = 128;
+constexpr int kHeadThreads = 128, kPlainThreads = 128;
 // A sequence with more new rows than this reads its keys end to end, through the kernel for prompts.
 constexpr int64_t kFewQueries = 16;
 constexpr int64_t kRowsWorthPadding = 64;
@@ -27,25 +27,25 @@ Pages<P> PagesOf(const KvPages& pages) {
 }
 
 template <typename T, typename P>
-__global__ void StoreKernel(const T* k, const T* v, T* k_to, const int64_t* slots, RotaryAngles angles,
-                            Pages<P> pages) {
-  WaitForPredecessor();
+__global__ void StoreKernel(const HeadsIntoPages<T, P> work) {
   LetSuccessorStart();
-  StoreRow(k, v, k_to, blockIdx.x, slots[blockIdx.x], angles, pages);
+  WaitForPredecessor();
+  const int heads = work.HeadsOfRow();
+  work.Head(blockIdx.x / heads, static_cast<int>(blockIdx.x) % heads);
 }
 
 template <typename P>
 __global__ void MoveKernel(const int64_t* from, const int64_t* to, int count, Pages<P> pages) {
-  WaitForPredecessor();
   LetSuccessorStart();
+  WaitForPredecessor();
   MoveSlots(from, to, count, static_cast<int>(blockIdx.x), pages);
 }
 
 // Rows of keys and values from their slots, end to end.
 template <typename P>
 __global__ void EndToEndKernel(Pages<P> pages, const int64_t* slots, P* k, P* v) {
-  WaitForPredecessor();
   LetSuccessorStart();
+  WaitForPredecessor();
   const int64_t row = blockIdx.x, slot = slots[row];
   for (int head = 0; head < pages.kv_heads; ++head) {
     const int64_t from = pages.Head(slot, head), to = row * pages.kv_heads + head;
@@ -59,8 +59,8 @@ __global__ void EndToEndKernel(Pages<P> pages, const int64_t* slots, P* k, P* v)
 template <typename Q, typename K>
 __global__ void PlainAttentionKernel(const PlainAttentionArguments<Q, K> a) {
   __shared__ PlainAttentionShared shared;
-  WaitForPredecessor();
   LetSuccessorStart();
+  WaitForPredecessor();
   PlainAttentionRow(a, shared, blockIdx.x / a.heads, static_cast<int>(blockIdx.x % a.heads));
 }
 
@@ -113,23 +113,44 @@ Tensor Plainly(const Tensor& q, const AttendedKeys<K>& keys, int64_t value_dim, 
 
 }  // namespace
 
-Tensor StoreKv(const KvPages& pages, const PassPlan& plan, const Tensor& k, const Tensor& v, const Tensor& cos,
-               const Tensor& sin, RotaryLayout layout) {
+namespace {
+
+// With q: queries [T, H, D] turned, and keys turned on their way into the pages; else keys as they are.
+Tensor Store(const KvPages& pages, const PassPlan& plan, const Tensor& q, const Tensor& k, const Tensor& v,
+             const RotaryAngles& angles) {
   const KvPageFormat& f = pages.format;
   Require(k.dim(1) == f.kv_heads && k.dim(2) == f.key_dim && (f.values_in_keys || v.dim(2) == f.value_dim),
           "cache: keys {} and values {} do not fit pages of {} heads, {} and {} values", k.shape(), v.shape(),
           f.kv_heads, f.key_dim, f.value_dim);
-  Tensor turned = cos ? Tensor::Empty(k.shape(), k.dtype(), Device::kCuda) : k;
-  const RotaryAngles angles{cos ? cos.gpu_data<float>() : nullptr, cos ? sin.gpu_data<float>() : nullptr,
-                            cos ? Int(cos.dim(1)) : 0, layout == RotaryLayout::kHalves, false};
+  Tensor turned = q ? Tensor::Empty(q.shape(), q.dtype(), Device::kCuda) : q;
+  const int64_t heads = (q ? q.dim(1) : 0) + f.kv_heads * (f.values_in_keys ? 1 : 2);
   WithGpuFloat(k.dtype(), [&]<typename T>(T) {
     WithGpuFloat(f.dtype, [&]<typename P>(P) {
-      LaunchChained(StoreKernel<T, P>, k.dim(0), kStoreThreads, 0, k.gpu_data<T>(),
-                    f.values_in_keys ? nullptr : v.gpu_data<T>(), cos ? turned.mutable_gpu_data<T>() : nullptr,
-                    plan.slots(), angles, PagesOf<P>(pages));
+      const HeadsIntoPages<T, P> work{q ? q.gpu_data<T>() : nullptr,
+                                      k.gpu_data<T>(),
+                                      f.values_in_keys ? nullptr : v.gpu_data<T>(),
+                                      q ? turned.mutable_gpu_data<T>() : nullptr,
+                                      plan.slots(),
+                                      q ? Int(q.dim(1)) : 0,
+                                      angles,
+                                      PagesOf<P>(pages)};
+      LaunchChained(StoreKernel<T, P>, k.dim(0) * heads, kHeadThreads, 0, work);
     });
   });
   return turned;
+}
+
+}  // namespace
+
+void StoreKv(const KvPages& pages, const PassPlan& plan, const Tensor& k, const Tensor& v) {
+  Store(pages, plan, {}, k, v, {});
+}
+
+Tensor TurnAndStore(const KvPages& pages, const PassPlan& plan, const Tensor& q, const Tensor& k, const Tensor& v,
+                    const Tensor& cos, const Tensor& sin, RotaryLayout layout) {
+  Require(q.dim(2) == k.dim(2) && q.dtype() == k.dtype(), "cache: queries {} beside keys {}", q.shape(), k.shape());
+  return Store(pages, plan, q, k, v,
+               {cos.gpu_data<float>(), sin.gpu_data<float>(), Int(cos.dim(1)), layout == RotaryLayout::kHalves, false});
 }
 
 void MoveKv(const KvPages& pages, std::span<const int64_t> from, std::span<const int64_t> to) {
@@ -139,7 +160,7 @@ void MoveKv(const KvPages& pages, std::span<const int64_t> from, std::span<const
   };
   const Tensor source = upload(from), target = upload(to);
   WithGpuFloat(pages.format.dtype, [&]<typename P>(P) {
-    LaunchChained(MoveKernel<P>, pages.format.kv_heads, kStoreThreads, 0, source.gpu_data<int64_t>(),
+    LaunchChained(MoveKernel<P>, pages.format.kv_heads, kHeadThreads, 0, source.gpu_data<int64_t>(),
                   target.gpu_data<int64_t>(), Int(source.dim(0)), PagesOf<P>(pages));
   });
 }

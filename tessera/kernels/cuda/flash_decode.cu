@@ -3,6 +3,7 @@
 #include "tessera/core/gpu.h"
 #include "tessera/kernels/cuda/flash_decode.cuh"
 #include "tessera/kernels/cuda/launch.cuh"
+#include "tessera/kernels/cuda/launch_chained.cuh"
 #include "tessera/kernels/cuda/paged_attention.h"
 
 namespace tessera::kernels::cuda {
@@ -11,6 +12,8 @@ namespace {
 template <class C>
 __global__ void __launch_bounds__(C::kThreads, C::kBlocks)
     DecodeKernel(const __grid_constant__ DecodeArguments<typename C::T> arguments) {
+  LetSuccessorStart();
+  WaitForPredecessor();
   DecodeBlock<C>(arguments, SharedMemory<DecodeShared<C>>(), static_cast<int>(blockIdx.x), static_cast<int>(gridDim.x));
 }
 
@@ -18,6 +21,8 @@ __global__ void __launch_bounds__(C::kThreads, C::kBlocks)
 template <int kDv, typename T>
 __global__ void CombineKernel(const float* partial_o, const float* partial_lse, const CombineWork* work,
                               HeadOrder heads, T* o, float* lse) {
+  LetSuccessorStart();
+  WaitForPredecessor();
   const CombineWork w = work[blockIdx.x / heads.heads];
   const int head = static_cast<int>(blockIdx.x) % heads.heads, part = static_cast<int>(threadIdx.x) / 32;
   for (int token = 0; token < w.tokens; ++token)
@@ -74,10 +79,10 @@ void LaunchPaged(const void* q, const PagedKeys& keys, const AttentionShape& s, 
                                          s.scale,
                                          lists.o,
                                          lists.lse};
-      Launch(DecodeKernel<C>, std::min<int64_t>(items, multiprocessors * C::kBlocks), C::kThreads,
-             kSharedBytes<DecodeShared<C>>, stream, arguments);
-      Launch(CombineKernel<kDv, T>, lists.combine_count * s.heads, kDv, 0, stream, lists.o, lists.lse, lists.combine,
-             heads, static_cast<T*>(result.o), result.lse);
+      LaunchChainedOn(stream, DecodeKernel<C>, std::min<int64_t>(items, multiprocessors * C::kBlocks), C::kThreads,
+                      kSharedBytes<DecodeShared<C>>, arguments);
+      LaunchChainedOn(stream, CombineKernel<kDv, T>, lists.combine_count * s.heads, kDv, 0, lists.o, lists.lse,
+                      lists.combine, heads, static_cast<T*>(result.o), result.lse);
     };
     s.dtype == DType::kBF16 ? launch(BFloat16{}) : launch(Float16{});
   };

@@ -23,11 +23,11 @@ namespace tessera::kernels::cuda {
 __device__ __forceinline__ void WaitForPredecessor() { asm volatile("griddepcontrol.wait;" ::: "memory"); }
 __device__ __forceinline__ void LetSuccessorStart() { asm volatile("griddepcontrol.launch_dependents;" ::: "memory"); }
 
-// kernel<<<blocks, threads, shared_bytes>>>(arguments…) on gpu::WorkStream(), as a link of the chain. No blocks, no
-// launch. Throws Error if the launch fails.
+// kernel<<<blocks, threads, shared_bytes>>>(arguments…) on a stream, or on gpu::WorkStream(), as a link of the chain.
+// No blocks, no launch. Throws Error if the launch fails.
 template <typename... Parameters, typename... Arguments>
-void LaunchChained(void (*kernel)(Parameters...), int64_t blocks, int threads, int shared_bytes,
-                   Arguments&&... arguments) {
+void LaunchChainedOn(gpu::Stream stream, void (*kernel)(Parameters...), int64_t blocks, int threads, int shared_bytes,
+                     Arguments&&... arguments) {
   if (blocks == 0) return;
   Require(blocks > 0 && blocks < (int64_t{1} << 31), "GPU: {} blocks are more than a grid holds", blocks);
   cudaLaunchAttribute attribute{};
@@ -37,7 +37,7 @@ void LaunchChained(void (*kernel)(Parameters...), int64_t blocks, int threads, i
   config.gridDim = dim3(static_cast<unsigned>(blocks));
   config.blockDim = dim3(static_cast<unsigned>(threads));
   config.dynamicSmemBytes = static_cast<size_t>(shared_bytes);
-  config.stream = gpu::WorkStream();
+  config.stream = stream;
   config.attrs = &attribute;
   config.numAttrs = 1;
   cudaError_t error = cudaSuccess;
@@ -45,6 +45,12 @@ void LaunchChained(void (*kernel)(Parameters...), int64_t blocks, int threads, i
     error = cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, shared_bytes);
   if (error == cudaSuccess) error = cudaLaunchKernelEx(&config, kernel, std::forward<Arguments>(arguments)...);
   Require(error == cudaSuccess, "GPU: a kernel could not start: {}", cudaGetErrorString(error));
+}
+
+template <typename... Parameters, typename... Arguments>
+void LaunchChained(void (*kernel)(Parameters...), int64_t blocks, int threads, int shared_bytes,
+                   Arguments&&... arguments) {
+  LaunchChainedOn(gpu::WorkStream(), kernel, blocks, threads, shared_bytes, std::forward<Arguments>(arguments)...);
 }
 
 }  // namespace tessera::kernels::cuda

@@ -34,8 +34,9 @@ std::pair<Tensor, Tensor> RotaryTables(const Tensor&, std::span<const float>, st
   FailWithoutCuda();
 }
 Tensor Rotary(const Tensor&, const Tensor&, const Tensor&, const RotaryOptions&) { FailWithoutCuda(); }
-Tensor StoreKv(const KvPages&, const PassPlan&, const Tensor&, const Tensor&, const Tensor&, const Tensor&,
-               RotaryLayout) {
+void StoreKv(const KvPages&, const PassPlan&, const Tensor&, const Tensor&) { FailWithoutCuda(); }
+Tensor TurnAndStore(const KvPages&, const PassPlan&, const Tensor&, const Tensor&, const Tensor&, const Tensor&,
+                    const Tensor&, RotaryLayout) {
   FailWithoutCuda();
 }
 void MoveKv(const KvPages&, std::span<const int64_t>, std::span<const int64_t>) { FailWithoutCuda(); }

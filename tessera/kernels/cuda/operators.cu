@@ -13,8 +13,8 @@ constexpr int kThreads = 256, kRowThreads = 512;
 // y[i] = f(a[i], b[i]) for all values; `b` may be null where f does not look at it.
 template <typename T, typename To, typename F>
 __global__ void PointwiseKernel(const T* a, const T* b, To* y, int64_t count, F f) {
-  WaitForPredecessor();
   LetSuccessorStart();
+  WaitForPredecessor();
   const int64_t step = int64_t{gridDim.x} * blockDim.x;
   for (int64_t i = int64_t{blockIdx.x} * blockDim.x + threadIdx.x; i < count; i += step)
     y[i] = FromFloat<To>(f(ToFloat(a[i]), b == nullptr ? 0.0f : ToFloat(b[i])));
@@ -63,8 +63,8 @@ Tensor Same2(const Tensor& a, const Tensor& b, F f) {
 template <typename T>
 __global__ void RmsNormKernel(const T* x, const T* w, T* y, int width, float eps) {
   __shared__ BlockScratch scratch;
-  WaitForPredecessor();
   LetSuccessorStart();
+  WaitForPredecessor();
   const int64_t row = int64_t{blockIdx.x} * width;
   RmsNormRow(x + row, w, y + row, width, eps, scratch);
 }
@@ -72,8 +72,8 @@ __global__ void RmsNormKernel(const T* x, const T* w, T* y, int width, float eps
 template <typename T>
 __global__ void AddRmsNormKernel(const T* x, const T* d, const T* w, T* h, T* y, int width, float eps) {
   __shared__ BlockScratch scratch;
-  WaitForPredecessor();
   LetSuccessorStart();
+  WaitForPredecessor();
   const int64_t row = int64_t{blockIdx.x} * width;
   AddRmsNormRow(x + row, d + row, w, h + row, y + row, width, eps, scratch);
 }
@@ -81,38 +81,38 @@ __global__ void AddRmsNormKernel(const T* x, const T* d, const T* w, T* h, T* y,
 template <typename T>
 __global__ void LayerNormKernel(const T* x, const T* w, const T* b, T* y, int width, float eps) {
   __shared__ BlockScratch scratch;
-  WaitForPredecessor();
   LetSuccessorStart();
+  WaitForPredecessor();
   const int64_t row = int64_t{blockIdx.x} * width;
   LayerNormRow(x + row, w, b, y + row, width, eps, scratch);
 }
 
 template <typename T>
 __global__ void GatherKernel(const T* x, const int64_t* rows, T* y, int64_t width) {
-  WaitForPredecessor();
   LetSuccessorStart();
+  WaitForPredecessor();
   const T* from = x + rows[blockIdx.x] * width;
   for (int64_t i = threadIdx.x; i < width; i += blockDim.x) y[blockIdx.x * width + i] = from[i];
 }
 
 template <typename T>
 __global__ void ColumnsKernel(const T* x, T* y, int64_t stride, int64_t from, int64_t width, int64_t to) {
-  WaitForPredecessor();
   LetSuccessorStart();
+  WaitForPredecessor();
   ColumnsRow(x, y, blockIdx.x, stride, from, width, to);
 }
 
 __global__ void TablesKernel(const int64_t* positions, const __grid_constant__ RotaryFrequencies frequencies,
                              float* cos, float* sin) {
-  WaitForPredecessor();
   LetSuccessorStart();
+  WaitForPredecessor();
   AnglesRow(positions, gridDim.x, blockIdx.x, frequencies, cos, sin);
 }
 
 template <typename T>
 __global__ void RotaryKernel(const T* x, T* y, int heads, int dim, RotaryAngles angles) {
-  WaitForPredecessor();
   LetSuccessorStart();
+  WaitForPredecessor();
   RotaryRow(x, y, blockIdx.x, heads, dim, angles);
 }
 

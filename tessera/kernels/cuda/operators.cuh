@@ -118,25 +118,41 @@ struct Pages {
   }
 };
 
-// Row t of k and v into their slot, k turned if `a` has pairs; k turned also to `k_to`, if there is one.
+// What the heads of one row do before attention: queries turn; keys turn and go to their slot; values go there.
 template <typename T, typename P>
-TESSERA_DEVICE void StoreRow(const T* k, const T* v, T* k_to, int64_t row, int64_t slot, const RotaryAngles& a,
-                             const Pages<P>& pages) {
-  const int keys = pages.kv_heads * pages.key_dim;
-  for (int i = Thread(); i < keys; i += Threads()) {
-    const int head = i / pages.key_dim, d = i % pages.key_dim;
-    const float x = Turned(k + row * keys + head * pages.key_dim, d, row, a);
-    if (k_to != nullptr) k_to[row * keys + i] = FromFloat<T>(x);
-    // Through T, so that keys in a cache of a wider type are those of this pass.
-    pages.k[pages.Head(slot, head) * pages.key_dim + d] = FromFloat<P>(ToFloat(FromFloat<T>(x)));
+struct HeadsIntoPages {
+  const T *q, *k, *v;  // [T, H, D], [T, G, D], [T, G, Dv]; q may be null, and v where pages hold keys alone
+  T* q_to;             // [T, H, D]
+  const int64_t* slots;
+  int heads;  // H; 0 without q
+  RotaryAngles angles;
+  Pages<P> pages;
+
+  TESSERA_DEVICE int HeadsOfRow() const { return heads + pages.kv_heads * (pages.v == nullptr ? 1 : 2); }
+  // One head of a row: queries first, then keys, then values.
+  TESSERA_DEVICE void Head(int64_t row, int head) const {
+    const int dim = pages.key_dim;
+    if (head < heads) {
+      const int64_t at = (row * heads + head) * dim;
+      for (int d = Thread(); d < dim; d += Threads()) q_to[at + d] = FromFloat<T>(Turned(q + at, d, row, angles));
+      return;
+    }
+    head -= heads;
+    const int64_t slot = slots[row];
+    if (head < pages.kv_heads) {
+      P* to = pages.k + pages.Head(slot, head) * dim;
+      const T* from = k + (row * pages.kv_heads + head) * dim;
+      // Through T, so that keys in a cache of a wider type are those of this pass.
+      for (int d = Thread(); d < dim; d += Threads())
+        to[d] = FromFloat<P>(ToFloat(FromFloat<T>(Turned(from, d, row, angles))));
+      return;
+    }
+    head -= pages.kv_heads;
+    P* to = pages.v + pages.Head(slot, head) * pages.value_dim;
+    const T* from = v + (row * pages.kv_heads + head) * pages.value_dim;
+    for (int d = Thread(); d < pages.value_dim; d += Threads()) to[d] = FromFloat<P>(ToFloat(from[d]));
   }
-  if (pages.v == nullptr) return;
-  for (int i = Thread(); i < pages.kv_heads * pages.value_dim; i += Threads()) {
-    const int head = i / pages.value_dim, d = i % pages.value_dim;
-    pages.v[pages.Head(slot, head) * pages.value_dim + d] =
-        FromFloat<P>(ToFloat(v[row * pages.kv_heads * pages.value_dim + i]));
-  }
-}
+};
 
 // Copies tokens from[i] to to[i], in order, of one head.
 template <typename P>

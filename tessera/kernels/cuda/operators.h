@@ -38,9 +38,11 @@ Tensor Rotary(const Tensor& x, const Tensor& cos, const Tensor& sin, const Rotar
 Tensor WithHeadDim(const Tensor& x, int64_t dim);
 
 // ---- attention, by the plan of the pass ----
-// Keys k [T, G, D], turned if cos is defined, and values to the plan's slots. Returns the keys turned, [T, G, D].
-Tensor StoreKv(const KvPages& pages, const PassPlan& plan, const Tensor& k, const Tensor& v, const Tensor& cos,
-               const Tensor& sin, RotaryLayout layout);
+// Keys k [T, G, D] and values to the plan's slots.
+void StoreKv(const KvPages& pages, const PassPlan& plan, const Tensor& k, const Tensor& v);
+// The same of keys that turn on their way, and the queries q [T, H, D] turned.
+Tensor TurnAndStore(const KvPages& pages, const PassPlan& plan, const Tensor& q, const Tensor& k, const Tensor& v,
+                    const Tensor& cos, const Tensor& sin, RotaryLayout layout);
 void MoveKv(const KvPages& pages, std::span<const int64_t> from, std::span<const int64_t> to);
 // o [T, H, Dv] of q [T, H, D]. The plan is that of spec.pattern, but for its window.
 Tensor Attend(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& sinks, const AttentionSpec& spec,
