@@ -31,6 +31,7 @@ struct FewRowsArguments {
   bool gated = false;  // parts[0] is the gate and parts[1] is up: one y, parts[0].y, and one set of blocks
   const void* x = nullptr;
   int x_rows = 0, cols = 0;
+  int early_blocks = 0, early_bytes = 0;  // so many blocks ask for so much of each row before x is there
 
   // The part whose work `block` does.
   __device__ __forceinline__ int PartOf(int block) const {

@@ -13,6 +13,8 @@
 // their values; the warps' sums are added in order at the end. The loads of the next pieces are on their way while the
 // last are multiplied. Memory traffic: the weight once, x once for every 16 rows, from the caches.
 
+#include <algorithm>
+
 #include "tessera/kernels/cuda/few_rows.cuh"
 #include "tessera/kernels/cuda/launch_chained.cuh"
 
@@ -125,6 +127,13 @@ __global__ void __launch_bounds__(kWarps * 32, kBlocks) FewRowsKernel(const __gr
   float sums[4] = {0, 0, 0, 0};
 #pragma unroll
   for (int i = 0; i < kAhead; ++i) lane.Load(now[i], warp + i * kWarps);
+  // While the predecessor ends, more of the weight comes as far as the L2 cache.
+  if (block < a.early_blocks && threadIdx.x < kTileRows) {
+    const int row = static_cast<int>(threadIdx.x);
+    const int p = a.gated && row >= 8 ? 1 : part;
+    const int64_t n = min(row0 + (a.gated ? row % 8 : row), last);
+    PrefetchToCache(a.parts[p].weight.At(n).values, min(a.early_bytes, a.parts[p].weight.row_bytes));
+  }
   WaitForPredecessor();
   for (int group = warp; group < groups; group += kAhead * kWarps) {
 #pragma unroll
@@ -148,6 +157,11 @@ void MultiplyFewRowsByMatrix(FewRowsArguments arguments, DType weight) {
     return cudaDeviceGetAttribute(&count, cudaDevAttrMultiProcessorCount, 0) == cudaSuccess ? count : 132;
   }();
   const int64_t blocks = CountBlocks(arguments, arguments.gated ? kTileRows / 2 : kTileRows);
+  // What the blocks that run at first may ask for early: half of the cache, with room for what is being read.
+  constexpr int64_t kEarlyBytes = int64_t{24} << 20;
+  const int64_t early = std::min(blocks, 2 * multiprocessors);
+  arguments.early_blocks = static_cast<int>(early);
+  arguments.early_bytes = static_cast<int>(kEarlyBytes / (early * kTileRows) / 16 * 16);
   WithWeightFormat(weight, [&]<class Format>(Format) {
     if constexpr (Format::kPairs) {
       // Few blocks must each have much on its way; many come in waves, and shorter ones leave less at the end.

@@ -9,7 +9,7 @@
 //   scores p    [64, 64]        S and P of one page
 //   o m l       [64, Dv] [64]   as in flash_attention.cuh, over the block's keys
 //
-// A block handles kSplitKeys keys of a sequence for one key head, then the next such split, and writes O / l and L of
+// A block handles SplitKeys(…) keys of a sequence for one key head, then the next such split, and writes O / l and L of
 // its rows in f32; CombineRow adds the splits of a row in their order. Splits depend on the sequence alone, so a
 // sequence gets the same bits in any company. Memory traffic: each page once, 64 · (Dqk + Dv) values; two blocks a
 // multiprocessor keep reads in flight.

@@ -54,6 +54,11 @@ __device__ __forceinline__ uint4 LoadStreaming(const unsigned char* at) {
   return v;
 }
 
+// Asks for `bytes` bytes, a multiple of 16, to come into the L2 cache. By one thread.
+__device__ __forceinline__ void PrefetchToCache(const unsigned char* at, int bytes) {
+  asm volatile("cp.async.bulk.prefetch.L2.global [%0], %1;" ::"l"(at), "r"(bytes) : "memory");
+}
+
 // kWords words of scales, which neighbouring groups' readers find in the L1 cache.
 template <int kWords>
 __device__ __forceinline__ void LoadScales(const unsigned char* at, uint32_t (&words)[kWords]) {

@@ -89,16 +89,17 @@ PagedWork ListPagedWork(const AttentionPattern& pattern, int queries_per_key) {
     Require(static_cast<int64_t>(s.pages.size()) * 64 >= s.key_count, "attention: {} pages do not hold {} keys",
             s.pages.size(), s.key_count);
     const int32_t page = Index(static_cast<int64_t>(work.pages.size()));
+    const int split = SplitKeys(s.key_count);
     for (int64_t token = 0; token < s.query_count; token += tokens_at_once) {
       const int64_t tokens = std::min(tokens_at_once, s.query_count - token);
       const int64_t position = s.key_count - s.query_count + token;
       const int32_t first = Index(static_cast<int64_t>(work.splits.size()));
       // Keys after the last of these tokens are nobody's.
-      for (int64_t key = 0, end = std::clamp<int64_t>(position + tokens, 0, s.key_count); key < end; key += kSplitKeys)
+      for (int64_t key = 0, end = std::clamp<int64_t>(position + tokens, 0, s.key_count); key < end; key += split)
         work.splits.push_back({.q_row = Index(q_row + token),
                                .tokens = Index(tokens),
                                .page = Index(page + key / 64),
-                               .keys = Index(std::min<int64_t>(kSplitKeys, end - key)),
+                               .keys = Index(std::min<int64_t>(split, end - key)),
                                .position = static_cast<int32_t>(position - key)});
       work.combine.push_back(
           {first, Index(static_cast<int64_t>(work.splits.size()) - first), Index(q_row + token), Index(tokens)});

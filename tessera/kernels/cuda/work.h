@@ -47,7 +47,9 @@ struct PagedWork {
   std::vector<CombineWork> combine;
   std::vector<int32_t> pages;
 };
-inline constexpr int kSplitKeys = 256;
+// Keys of one split, whole pages: so few for a short sequence that many multiprocessors read it, so many for a long one
+// that few parts are to be added. Of the sequence's length alone, so that its bits do not depend on its company.
+inline int SplitKeys(int64_t key_count) { return key_count <= 1024 ? 64 : key_count <= 8192 ? 128 : 256; }
 
 // What one query row sees: the positions begin … end - 1 of its sequence. Key `position` is at that place of the
 // sequence; from `prefix` on, at place paths[path + position - prefix] (its ancestors in a tree).
