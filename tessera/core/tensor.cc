@@ -123,6 +123,12 @@ Tensor Tensor::Packed(std::shared_ptr<const void> owner, const std::byte* data, 
   return tensor;
 }
 
+Tensor Tensor::OnGpu(std::shared_ptr<const void> owner, const void* data, const Shape& shape, DType dtype) {
+  Tensor tensor = Borrow(std::move(owner), data, shape, dtype);
+  tensor.device_ = Device::kCuda;
+  return tensor;
+}
+
 bool Tensor::contiguous() const {
   int64_t stride = 1;
   for (int i = rank() - 1; i >= 0; --i) {

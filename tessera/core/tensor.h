@@ -49,6 +49,9 @@ class Tensor {
   static Tensor Packed(std::shared_ptr<const void> owner, const std::byte* data, int64_t bytes, const Shape& shape,
                        DType dtype, Device device = Device::kCpu);
 
+  // Values on the GPU that live elsewhere; likewise.
+  static Tensor OnGpu(std::shared_ptr<const void> owner, const void* data, const Shape& shape, DType dtype);
+
   bool defined() const { return storage_ != nullptr; }
   explicit operator bool() const { return defined(); }
   const Shape& shape() const { return shape_; }

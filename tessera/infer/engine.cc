@@ -315,8 +315,16 @@ Tensor Engine::Placed(const Tensor& x, const std::vector<Work>& plan) const {
   return models::PlaceFeatures(x, parts.size() == 1 ? parts[0] : ops::Concat(parts, 0), rows);
 }
 
+// Whether every new token of the pass is the likeliest and nobody asks for more, so that logits can stay where they
+// are.
+bool Engine::AsksForLikeliest(const std::vector<Work>& plan) const {
+  return !options_.observe_logits && std::ranges::all_of(plan, [](const Work& work) {
+    return work.sequence->group == nullptr && TakesLikeliest(work.sequence->request.sampling);
+  });
+}
+
 // One forward pass over the planned rows; the wanted rows' logits [rows, V].
-Tensor Engine::Run(const std::vector<Work>& plan) {
+Scores Engine::Run(const std::vector<Work>& plan) {
   std::vector<int64_t> ids, slots, wanted;
   std::array<std::vector<int64_t>, 3> positions;
   nn::Context context;
@@ -353,12 +361,14 @@ Tensor Engine::Run(const std::vector<Work>& plan) {
   }
   context.cache = nn::KvView{.layers = cache_->layers(), .slots = slots};
   if (recorded_ && !seeing && RecordedSteps::Takes(context) && std::ssize(wanted) == rows)
-    return recorded_->Run(ids, positions[0], context);
+    return recorded_->Run(ids, positions[0], context, AsksForLikeliest(plan));
   const Tensor hidden = model_.Hidden(Placed(model_.Embed(Tensor::From<int64_t>(ids, {rows})), plan), context);
   if (wanted.empty()) return {};
   const bool all = std::ssize(wanted) == rows;
-  return model_.Logits(all ? hidden : ops::GatherRows(hidden, Tensor::From<int64_t>(wanted, {std::ssize(wanted)})))
-      .To(Device::kCpu);
+  const Tensor logits =
+      model_.Logits(all ? hidden : ops::GatherRows(hidden, Tensor::From<int64_t>(wanted, {std::ssize(wanted)})));
+  if (logits.on_gpu() && AsksForLikeliest(plan)) return {.likeliest = ReadLikeliest(LikeliestOnGpu(logits))};
+  return {.logits = logits.To(Device::kCpu)};
 }
 
 FinishReason Engine::Append(Sequence& s, int32_t token) {
@@ -407,7 +417,8 @@ void Engine::AcceptContext(const Work& work, std::span<const float> logits, std:
 }
 
 // Draws down the tree as far as the drawn tokens were guessed, and keeps the cache of that path only.
-void Engine::Accept(const Work& work, std::span<const float> logits, std::vector<TokenEvent>& events) {
+void Engine::Accept(const Work& work, const Scores& scores, std::vector<TokenEvent>& events) {
+  const auto logits = scores.logits ? scores.logits.data<float>() : std::span<const float>();
   if (work.sequence->group != nullptr) return AcceptContext(work, logits, events);
   Sequence& s = *work.sequence;
   const int64_t begin = s.cached;
@@ -418,9 +429,14 @@ void Engine::Accept(const Work& work, std::span<const float> logits, std::vector
   FinishReason finish = FinishReason::kNone;
   for (;;) {
     const int64_t row = work.tree.tokens.empty() ? 0 : path.back();
-    const auto z = logits.subspan(static_cast<size_t>((work.logits_row + row) * vocab), static_cast<size_t>(vocab));
-    if (options_.observe_logits) options_.observe_logits(s.id, std::ssize(s.history), z);
-    const int32_t token = SampleToken(z, s.history, s.answer_begin, s.request.sampling);
+    int32_t token = 0;
+    if (scores.likeliest.empty()) {
+      const auto z = logits.subspan(static_cast<size_t>((work.logits_row + row) * vocab), static_cast<size_t>(vocab));
+      if (options_.observe_logits) options_.observe_logits(s.id, std::ssize(s.history), z);
+      token = SampleToken(z, s.history, s.answer_begin, s.request.sampling);
+    } else {
+      token = scores.likeliest[static_cast<size_t>(work.logits_row + row)];
+    }
     finish = Append(s, token);
     events.push_back({.id = s.id, .token = token, .finish = finish});
     if (finish != FinishReason::kNone) break;
@@ -471,15 +487,14 @@ std::vector<TokenEvent> Engine::Step() {
   }
   const std::vector<Work> plan = Plan();
   if (plan.empty()) return events;
-  const Tensor logits = Run(plan);
-  const std::span<const float> values = logits ? logits.data<float>() : std::span<const float>();
+  const Scores scores = Run(plan);
   bool carried_prompt = false;
   for (const Work& work : plan) {
     if (work.tree.tokens.empty()) {
       carried_prompt = true;
       stats_.prompt_tokens += work.rows;
     }
-    Accept(work, values, events);
+    Accept(work, scores, events);
   }
   ++stats_.passes;
   (carried_prompt ? stats_.prompt_seconds : stats_.answer_seconds) += std::chrono::steady_clock::now() - start;

@@ -29,6 +29,7 @@
 #include "tessera/infer/prompt_vision.h"
 #include "tessera/infer/recorded_steps.h"
 #include "tessera/infer/sampling.h"
+#include "tessera/infer/scores.h"
 #include "tessera/infer/strategy.h"
 #include "tessera/models/language_model.h"
 
@@ -119,10 +120,11 @@ class Engine {
   bool MakeRoom(Sequence& sequence, int64_t tokens);
   void GiveUpPages(Sequence& sequence);
   void PublishFullPages(Sequence& sequence);
-  Tensor Run(const std::vector<Work>& plan);
+  Scores Run(const std::vector<Work>& plan);
+  bool AsksForLikeliest(const std::vector<Work>& plan) const;
   Tensor Placed(const Tensor& x, const std::vector<Work>& plan) const;
   std::vector<int32_t> CacheKeys(const Request& request);
-  void Accept(const Work& work, std::span<const float> logits, std::vector<TokenEvent>& events);
+  void Accept(const Work& work, const Scores& scores, std::vector<TokenEvent>& events);
   void AcceptContext(const Work& work, std::span<const float> logits, std::vector<TokenEvent>& events);
   FinishReason Append(Sequence& sequence, int32_t token);
 

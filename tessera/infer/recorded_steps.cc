@@ -1,47 +1,34 @@
 #include "tessera/infer/recorded_steps.h"
 
 #include <algorithm>
-#include <cstring>
 #include <optional>
+#include <vector>
 
 #include "tessera/core/gpu.h"
 #include "tessera/kernels/cuda/pass_plan.h"
 
 namespace tessera::infer {
-namespace {
 
-// i64 [rows] on the GPU that new values are copied to without waiting.
-class Numbers {
- public:
-  explicit Numbers(int64_t rows)
-      : there_(Tensor::Empty({rows}, DType::kI64, Device::kCuda)), here_(gpu::AllocatePinned(there_.bytes())) {}
-  const Tensor& tensor() const { return there_; }
-  void Fill(std::span<const int64_t> values) {
-    std::memcpy(here_.get(), values.data(), values.size_bytes());
-    gpu::CopyInLater(there_.mutable_gpu_data<std::byte>(), here_.get(), there_.bytes());
-  }
-
- private:
-  Tensor there_;
-  std::shared_ptr<std::byte> here_;
-};
-
-}  // namespace
+using kernels::cuda::PassPlan;
+using kernels::cuda::UploadedList;
 
 struct RecordedSteps::Step {
   gpu::Pool pool;  // goes last: the record works in its memory
-  Numbers ids, positions;
-  std::shared_ptr<kernels::cuda::PassPlan> plan;
-  Tensor logits;  // in pinned memory
+  bool likeliest;
+  std::shared_ptr<PassPlan> plan;
+  UploadedList<int64_t> ids, positions;
+  Tensor result;  // logits f32 [rows, V] or keys i64 [rows], in pinned memory
   std::optional<gpu::Graph> graph;
 
-  Step(const nn::Context& context, int64_t rows, int64_t vocab)
-      : ids(rows),
-        positions(rows),
-        plan(std::make_shared<kernels::cuda::PassPlan>(context.pattern, context.cache->slots, true)) {
-    const Shape shape{rows, vocab};
-    const auto memory = gpu::AllocatePinned(BytesFor(DType::kF32, shape.numel()));
-    logits = Tensor::Borrow(memory, memory.get(), shape, DType::kF32);
+  Step(const nn::Context& context, int64_t rows, int64_t vocab, bool wants_likeliest)
+      : likeliest(wants_likeliest),
+        plan(std::make_shared<PassPlan>(context.pattern, context.cache->slots, true)),
+        ids(rows, plan->arena()),
+        positions(rows, plan->arena()) {
+    const Shape shape = likeliest ? Shape{rows} : Shape{rows, vocab};
+    const DType dtype = likeliest ? DType::kI64 : DType::kF32;
+    const auto memory = gpu::AllocatePinned(BytesFor(dtype, shape.numel()));
+    result = Tensor::Borrow(memory, memory.get(), shape, dtype);
   }
 
   // The whole step, to the GPU or to a record.
@@ -49,8 +36,9 @@ struct RecordedSteps::Step {
     const gpu::Pool::Use use(pool);
     context.positions = positions.tensor();
     context.pattern.plan = plan;
-    const Tensor result = model.Logits(model.Hidden(model.Embed(ids.tensor()), context));
-    gpu::CopyOutLater(const_cast<std::byte*>(logits.raw()), result.gpu_data<std::byte>(), logits.bytes());
+    const Tensor logits = model.Logits(model.Hidden(model.Embed(ids.tensor()), context));
+    const Tensor made = likeliest ? LikeliestOnGpu(logits) : logits;
+    gpu::CopyOutLater(const_cast<std::byte*>(result.raw()), made.gpu_data<std::byte>(), result.bytes());
   }
 };
 
@@ -64,14 +52,15 @@ bool RecordedSteps::Takes(const nn::Context& context) {
          });
 }
 
-Tensor RecordedSteps::Run(std::span<const int64_t> ids, std::span<const int64_t> positions,
-                          const nn::Context& context) {
+Scores RecordedSteps::Run(std::span<const int64_t> ids, std::span<const int64_t> positions, const nn::Context& context,
+                          bool likeliest) {
   const auto rows = std::ssize(ids);
-  std::unique_ptr<Step>& step = steps_[rows];
+  std::unique_ptr<Step>& step = steps_[{rows, likeliest}];
   const bool fits = step != nullptr && step->plan->Refill(context.pattern, context.cache->slots);
-  if (!fits) step = std::make_unique<Step>(context, rows, model_.summary().vocab);
+  if (!fits) step = std::make_unique<Step>(context, rows, model_.summary().vocab, likeliest);
   step->ids.Fill(ids);
   step->positions.Fill(positions);
+  step->plan->arena()->Upload();
   // The first step runs as it comes, so that all kernels are loaded; the second is recorded.
   if (fits && !step->graph) step->graph.emplace([&] { step->Give(model_, context); });
   if (step->graph)
@@ -79,7 +68,8 @@ Tensor RecordedSteps::Run(std::span<const int64_t> ids, std::span<const int64_t>
   else
     step->Give(model_, context);
   gpu::Synchronize();
-  return step->logits;
+  if (likeliest) return {.likeliest = ReadLikeliest(step->result)};
+  return {.logits = step->result};
 }
 
 }  // namespace tessera::infer

@@ -158,6 +158,8 @@ std::vector<Candidate> Filtered(std::span<const float> z, const SamplingOptions&
 
 }  // namespace
 
+bool TakesLikeliest(const SamplingOptions& options) { return options.temperature == 0 && !ChangesLogits(options); }
+
 void CheckSampling(const SamplingOptions& o) {
   const auto finite = [](float x) { return std::isfinite(x); };
   Require(finite(o.temperature) && o.temperature >= 0, "temperature: {} is not a number from 0 up", o.temperature);
@@ -185,7 +187,7 @@ std::vector<Candidate> SamplingDistribution(std::span<const float> logits, std::
 
 int32_t SampleToken(std::span<const float> logits, std::span<const int32_t> history, int64_t answer_begin,
                     const SamplingOptions& options) {
-  if (options.temperature == 0 && !ChangesLogits(options)) return Largest(logits);
+  if (TakesLikeliest(options)) return Largest(logits);
   const std::vector<Candidate> candidates = SamplingDistribution(logits, history, answer_begin, options);
   Random random(options.seed);
   random.Seek(2 * history.size());  // two 32-bit words a position

@@ -40,6 +40,9 @@ struct SamplingOptions {
   uint64_t seed = 0;
 };
 
+// Whether the token is the likeliest, whatever the history is: step 3 alone.
+bool TakesLikeliest(const SamplingOptions& options);
+
 // Throws Error that names the option if one is outside its range (temperature >= 0, 0 < top_p <= 1, …).
 void CheckSampling(const SamplingOptions& options);
 

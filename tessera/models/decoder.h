@@ -54,7 +54,8 @@ class Decoder : public LanguageModel {
   }
 
   Tensor Logits(const Tensor& hidden) const override {
-    const Tensor logits = head_(ops::Cast(hidden, DType::kF32));
+    // A GPU's products of bf16 lose nothing; written in f32 they need not be read so.
+    const Tensor logits = hidden.on_gpu() ? head_.InF32(hidden) : head_(ops::Cast(hidden, DType::kF32));
     RequireMappingsIntact();  // weights that were cut off while mapped have read as zeros
     return logits;
   }

@@ -23,6 +23,12 @@ class Linear {
     if (!shape.bias) return;
     bias_ = Padded(shape) ? s.PaddedVector("bias", {shape.out}, {Rows(shape)}) : s.Vector("bias", {shape.out});
   }
+  // x Wᵀ + b in f32, whatever x is; without derivatives.
+  Tensor InF32(const Tensor& x) const {
+    return ops::Linear(
+        x, *weight_,
+        ops::LinearOptions{.bias = bias_ ? *bias_ : Tensor(), .precision = precision_, .result = DType::kF32});
+  }
   // f(x Wᵀ + b): [..., in] -> [..., out]
   Tensor operator()(const Tensor& x, ops::Activation activation = ops::Activation::kNone) const {
     return ops::Linear(

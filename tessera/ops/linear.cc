@@ -111,13 +111,14 @@ Tensor Linear(const Tensor& x, const Tensor& weight, const LinearOptions& option
   const Tensor& bias = options.bias;
   Check(x, weight, bias);
   const bool tracked = Tracked(x) || Tracked(weight) || (bias && Tracked(bias));
+  Require(!tracked || !options.result, "linear: a result of another dtype has no derivatives; Cast it");
   if (tracked && options.activation != Activation::kNone)
     return Activated(Linear(x, weight, {.bias = bias, .precision = options.precision}), options.activation);
   const Tensor rows = AsMatrix(Detach(x)), w = Detach(weight);
   const kernels::WeightAndBias part{
       .weight = w, .bias = bias ? Detach(bias) : Tensor(), .activation = options.activation};
   const Tensor y =
-      ProductsThere(rows, {&part, 1}, x.dtype(), options.precision)[0].Reshape(x.shape().With(-1, w.dim(0)));
+      ProductsThere(rows, {&part, 1}, options.result.value_or(x.dtype()), options.precision)[0].Reshape(x.shape().With(-1, w.dim(0)));
   if (!tracked) return y;
 
   std::vector<Tensor> inputs = {x, weight};

@@ -1,6 +1,7 @@
 #pragma once
 // The product of activations with a weight matrix: nearly all the arithmetic of a transformer.
 
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -31,6 +32,7 @@ struct LinearOptions {
   Tensor bias = {};
   LinearPrecision precision = LinearPrecision::kFast;
   Activation activation = Activation::kNone;
+  std::optional<DType> result = {};  // dtype of y; none: x's. Not with derivatives
 };
 Tensor Linear(const Tensor& x, const Tensor& weight, const LinearOptions& options);
 

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -64,6 +65,16 @@ TEST_P(CudaOperators, NormsAreThoseOfTheProcessor) {
     const auto [h, y] = AddRmsNorm(There(x), There(d), There(w), 1e-5f);
     ExpectNear(h, kernels::Add(x, d), 0.5);
     ExpectNear(y, kernels::RmsNorm(kernels::Add(x, d), w, 1e-5f).y);
+  }
+}
+
+TEST(CudaOperators, TheLikeliestTokenIsThatOfTheProcessor) {
+  Tensor logits = Normal({3, 152064}, 1);
+  logits.mutable_data<float>()[152064 + 777] = logits.mutable_data<float>()[152064 + 99999] = 50;
+  const Tensor keys = Here(LikeliestKeys(There(logits)));
+  for (int64_t row = 0; row < 3; ++row) {
+    const auto z = logits.data<float>().subspan(static_cast<size_t>(row * 152064), 152064);
+    EXPECT_EQ(LikeliestToken(keys.data<int64_t>()[static_cast<size_t>(row)]), std::ranges::max_element(z) - z.begin());
   }
 }
 

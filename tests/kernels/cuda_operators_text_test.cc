@@ -7,6 +7,7 @@
 #include "kernels/attention_plain.h"
 #include "kernels/cuda_attention_cases.h"
 #include "tessera/kernels/cuda/operators.cuh"
+#include "tessera/kernels/cuda/operators.h"
 #include "tessera/kernels/cuda/plain_attention.cuh"
 #include "tessera/kernels/elementwise.h"
 #include "tessera/kernels/norm.h"
@@ -24,20 +25,22 @@ const T* Data(const Tensor& x) {
 }
 
 template <typename T>
-void ExpectNorms() {
+void ExpectNorms(int width) {
   const DType dtype = DTypeOf<T>;
-  const Tensor x = Normal({3, 70}, 1, dtype), d = Normal({3, 70}, 2, dtype), w = Normal({70}, 3, dtype),
-               b = Normal({70}, 4, dtype);
-  Tensor y = Tensor::Empty({3, 70}, dtype), h = y.Clone(), z = y.Clone(), centred = y.Clone();
+  const Tensor x = Normal({3, width}, 1, dtype), d = Normal({3, width}, 2, dtype), w = Normal({width}, 3, dtype),
+               b = Normal({width}, 4, dtype);
+  Tensor y = Tensor::Empty({3, width}, dtype), h = y.Clone(), z = y.Clone(), centred = y.Clone();
   BlockScratch scratch;
-  for (int64_t row = 0; row < 3 * 70; row += 70) {
-    RmsNormRow(Data<T>(x) + row, Data<T>(w), Data<T>(y) + row, 70, 1e-5f, scratch);
-    AddRmsNormRow(Data<T>(x) + row, Data<T>(d) + row, Data<T>(w), Data<T>(h) + row, Data<T>(z) + row, 70, 1e-5f,
-                  scratch);
-    LayerNormRow(Data<T>(x) + row, Data<T>(w), Data<T>(b), Data<T>(centred) + row, 70, 1e-5f, scratch);
+  HeldRow<T> weight;
+  if (HeldRow<T>::Fits(width)) weight.Load(Data<T>(w), width);
+  for (int64_t row = 0; row < 3 * width; row += width) {
+    RmsNormRow<T>(Data<T>(x) + row, nullptr, Data<T>(w), weight, nullptr, Data<T>(y) + row, width, 1e-5f, scratch);
+    RmsNormRow<T>(Data<T>(x) + row, Data<T>(d) + row, Data<T>(w), weight, Data<T>(h) + row, Data<T>(z) + row, width,
+                  1e-5f, scratch);
+    LayerNormRow(Data<T>(x) + row, Data<T>(w), Data<T>(b), Data<T>(centred) + row, width, 1e-5f, scratch);
   }
   const auto expect = [&](const Tensor& got, const Tensor& want) {
-    EXPECT_LE(MostDifference(got, want), 2 * Epsilon(dtype) * Largest(want) + 1e-6);
+    EXPECT_LE(MostDifference(got, want), 2 * Epsilon(dtype) * Largest(want) + 1e-6) << width;
   };
   expect(y, kernels::RmsNorm(x, w, 1e-5f).y);
   expect(h, kernels::Add(x, d));
@@ -46,8 +49,26 @@ void ExpectNorms() {
 }
 
 TEST(CudaOperatorsText, NormsAreThoseOfTheProcessor) {
-  ExpectNorms<float>();
-  ExpectNorms<BFloat16>();
+  for (const int width : {1, 7, 8, 70}) {  // some that a block holds, and one that it reads twice
+    ExpectNorms<float>(width);
+    ExpectNorms<BFloat16>(width);
+  }
+}
+
+TEST(CudaOperatorsText, TheLikeliestTokenIsTheFirstOfTheGreatest) {
+  const auto likeliest = [](std::vector<float> logits) {
+    uint64_t key = 0;
+    for (const int part : {1, 0, 2}) LikeliestOfRow(logits.data(), static_cast<int>(logits.size()), part, 3, &key);
+    return LikeliestToken(static_cast<int64_t>(key));
+  };
+  constexpr float kInf = std::numeric_limits<float>::infinity();
+  EXPECT_EQ(likeliest({-3, -1, -2, -1}), 1);
+  EXPECT_EQ(likeliest({0.5f, 2, -7, 2, 1.999f}), 1);
+  EXPECT_EQ(likeliest({-0.0f, 0.0f}), 0);
+  EXPECT_EQ(likeliest({-kInf, -kInf, -1e30f}), 2);
+  EXPECT_EQ(likeliest({1, kInf, 3}), 1);
+  EXPECT_THROW(likeliest({1, NAN, 3}), Error);
+  EXPECT_THROW(likeliest({-kInf, -kInf}), Error);
 }
 
 TEST(CudaOperatorsText, HeadsTurnAsOnTheProcessor) {

@@ -28,24 +28,24 @@ Pages<P> PagesOf(const KvPages& pages) {
 
 template <typename T, typename P>
 __global__ void StoreKernel(const HeadsIntoPages<T, P> work) {
-  LetSuccessorStart();
   WaitForPredecessor();
+  LetSuccessorStart();
   const int heads = work.HeadsOfRow();
   work.Head(blockIdx.x / heads, static_cast<int>(blockIdx.x) % heads);
 }
 
 template <typename P>
 __global__ void MoveKernel(const int64_t* from, const int64_t* to, int count, Pages<P> pages) {
-  LetSuccessorStart();
   WaitForPredecessor();
+  LetSuccessorStart();
   MoveSlots(from, to, count, static_cast<int>(blockIdx.x), pages);
 }
 
 // Rows of keys and values from their slots, end to end.
 template <typename P>
 __global__ void EndToEndKernel(Pages<P> pages, const int64_t* slots, P* k, P* v) {
-  LetSuccessorStart();
   WaitForPredecessor();
+  LetSuccessorStart();
   const int64_t row = blockIdx.x, slot = slots[row];
   for (int head = 0; head < pages.kv_heads; ++head) {
     const int64_t from = pages.Head(slot, head), to = row * pages.kv_heads + head;
@@ -59,8 +59,8 @@ __global__ void EndToEndKernel(Pages<P> pages, const int64_t* slots, P* k, P* v)
 template <typename Q, typename K>
 __global__ void PlainAttentionKernel(const PlainAttentionArguments<Q, K> a) {
   __shared__ PlainAttentionShared shared;
-  LetSuccessorStart();
   WaitForPredecessor();
+  LetSuccessorStart();
   PlainAttentionRow(a, shared, blockIdx.x / a.heads, static_cast<int>(blockIdx.x % a.heads));
 }
 

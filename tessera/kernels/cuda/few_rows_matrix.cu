@@ -9,9 +9,9 @@
 // four takes values 8t … 8t + 7 of a block of 32 for k = 2t, 2t + 1, 2t + 8, 2t + 9 of two instructions: what 16 bytes
 // hold.
 //
-// A block of threads has 16 rows of a weight (8 of the gate and 8 of up), and each of its warps every eighth group of
-// their values; the warps' sums are added in order at the end. The loads of the next pieces are on their way while the
-// last are multiplied. Memory traffic: the weight once, x once for every 16 rows, from the caches.
+// A block of threads has 16 rows of a weight (8 of the gate and 8 of up), and each of its warps every eighth run of
+// groups of their values; the warps' sums are added in order at the end. The loads of the next pieces are on their way
+// while the last are multiplied. Memory traffic: the weight once, x once for every 16 rows, from the caches.
 
 #include <algorithm>
 
@@ -22,6 +22,9 @@ namespace tessera::kernels::cuda {
 namespace {
 
 constexpr int kWarps = 8, kTileRows = 16;
+// Neighbouring groups that a warp takes together: of bf16 a line of the cache, 128 bytes.
+template <class Format>
+constexpr int kRun = Format::kScaled ? 1 : 2;
 
 // c += a b.
 __device__ __forceinline__ void MultiplyAdd(float (&c)[4], uint32_t a0, uint32_t a1, uint32_t a2, uint32_t a3,
@@ -123,10 +126,15 @@ __global__ void __launch_bounds__(kWarps * 32, kBlocks) FewRowsKernel(const __gr
   lane.t = static_cast<int>(threadIdx.x) % 4;
 
   const int groups = (a.cols + 32 * Format::kBlocks - 1) / (32 * Format::kBlocks);
+  // The warp's n-th group.
+  const auto group = [&](int n) {
+    constexpr int kLength = kRun<Format>;
+    return (n / kLength * kWarps + warp) * kLength + n % kLength;
+  };
   typename Lane<Format>::Pieces now[kAhead], next[kAhead];
   float sums[4] = {0, 0, 0, 0};
 #pragma unroll
-  for (int i = 0; i < kAhead; ++i) lane.Load(now[i], warp + i * kWarps);
+  for (int i = 0; i < kAhead; ++i) lane.Load(now[i], group(i));
   // While the predecessor ends, more of the weight comes as far as the L2 cache.
   if (block < a.early_blocks && threadIdx.x < kTileRows) {
     const int row = static_cast<int>(threadIdx.x);
@@ -135,11 +143,11 @@ __global__ void __launch_bounds__(kWarps * 32, kBlocks) FewRowsKernel(const __gr
     PrefetchToCache(a.parts[p].weight.At(n).values, min(a.early_bytes, a.parts[p].weight.row_bytes));
   }
   WaitForPredecessor();
-  for (int group = warp; group < groups; group += kAhead * kWarps) {
+  for (int n = 0; group(n) < groups; n += kAhead) {
 #pragma unroll
-    for (int i = 0; i < kAhead; ++i) lane.Load(next[i], group + (kAhead + i) * kWarps);
+    for (int i = 0; i < kAhead; ++i) lane.Load(next[i], group(n + kAhead + i));
 #pragma unroll
-    for (int i = 0; i < kAhead; ++i) lane.MultiplyAddGroup(sums, now[i], group + i * kWarps);
+    for (int i = 0; i < kAhead; ++i) lane.MultiplyAddGroup(sums, now[i], group(n + i));
 #pragma unroll
     for (int i = 0; i < kAhead; ++i) now[i] = next[i];
   }

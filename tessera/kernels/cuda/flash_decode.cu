@@ -12,8 +12,8 @@ namespace {
 template <class C>
 __global__ void __launch_bounds__(C::kThreads, C::kBlocks)
     DecodeKernel(const __grid_constant__ DecodeArguments<typename C::T> arguments) {
-  LetSuccessorStart();
   WaitForPredecessor();
+  LetSuccessorStart();
   DecodeBlock<C>(arguments, SharedMemory<DecodeShared<C>>(), static_cast<int>(blockIdx.x), static_cast<int>(gridDim.x));
 }
 
@@ -21,8 +21,8 @@ __global__ void __launch_bounds__(C::kThreads, C::kBlocks)
 template <int kDv, typename T>
 __global__ void CombineKernel(const float* partial_o, const float* partial_lse, const CombineWork* work,
                               HeadOrder heads, T* o, float* lse) {
-  LetSuccessorStart();
   WaitForPredecessor();
+  LetSuccessorStart();
   const CombineWork w = work[blockIdx.x / heads.heads];
   const int head = static_cast<int>(blockIdx.x) % heads.heads, part = static_cast<int>(threadIdx.x) / 32;
   for (int token = 0; token < w.tokens; ++token)

@@ -25,6 +25,7 @@ Tensor Activate(const Tensor&, Activation) { FailWithoutCuda(); }
 Tensor Cast(const Tensor&, DType) { FailWithoutCuda(); }
 Tensor RmsNorm(const Tensor&, const Tensor&, float) { FailWithoutCuda(); }
 std::pair<Tensor, Tensor> AddRmsNorm(const Tensor&, const Tensor&, const Tensor&, float) { FailWithoutCuda(); }
+Tensor LikeliestKeys(const Tensor&) { FailWithoutCuda(); }
 Tensor LayerNorm(const Tensor&, const Tensor&, const Tensor&, float) { FailWithoutCuda(); }
 Tensor Slice(const Tensor&, int, int64_t, int64_t) { FailWithoutCuda(); }
 Tensor Concat(std::span<const Tensor>) { FailWithoutCuda(); }
@@ -51,9 +52,18 @@ std::string GpuName() { FailWithoutCuda(); }
 double MeasureCopyBandwidth() { FailWithoutCuda(); }
 double MeasureBf16Peak() { FailWithoutCuda(); }
 
-PassPlan::PassPlan(const AttentionPattern&, std::span<const int64_t>, bool) : room_to_grow_(false) {
+PassPlan::PassPlan(const AttentionPattern&, std::span<const int64_t>, bool) { FailWithoutCuda(); }
+UploadArena::UploadArena(int64_t) { FailWithoutCuda(); }
+void UploadArena::Upload(int64_t, int64_t) const { FailWithoutCuda(); }
+template <typename T>
+UploadedList<T>::UploadedList(int64_t, const std::shared_ptr<UploadArena>&) {
   FailWithoutCuda();
 }
+template <typename T>
+void UploadedList<T>::Fill(std::span<const T>) {
+  FailWithoutCuda();
+}
+template class UploadedList<int64_t>;
 PassPlan::~PassPlan() = default;
 bool PassPlan::Refill(const AttentionPattern&, std::span<const int64_t>) { FailWithoutCuda(); }
 struct AttentionPlan::Lists {};

@@ -8,13 +8,13 @@
 namespace tessera::kernels::cuda {
 namespace {
 
-constexpr int kThreads = 256, kRowThreads = 512;
+constexpr int kThreads = 256, kRowThreads = 1024;
 
 // y[i] = f(a[i], b[i]) for all values; `b` may be null where f does not look at it.
 template <typename T, typename To, typename F>
 __global__ void PointwiseKernel(const T* a, const T* b, To* y, int64_t count, F f) {
-  LetSuccessorStart();
   WaitForPredecessor();
+  LetSuccessorStart();
   const int64_t step = int64_t{gridDim.x} * blockDim.x;
   for (int64_t i = int64_t{blockIdx.x} * blockDim.x + threadIdx.x; i < count; i += step)
     y[i] = FromFloat<To>(f(ToFloat(a[i]), b == nullptr ? 0.0f : ToFloat(b[i])));
@@ -61,59 +61,59 @@ Tensor Same2(const Tensor& a, const Tensor& b, F f) {
 }
 
 template <typename T>
-__global__ void RmsNormKernel(const T* x, const T* w, T* y, int width, float eps) {
+__global__ void RmsNormKernel(const T* x, const T* d, const T* w, T* h, T* y, int width, float eps) {
   __shared__ BlockScratch scratch;
-  LetSuccessorStart();
+  HeldRow<T> weight;
+  if (HeldRow<T>::Fits(width)) weight.Load(w, width);  // which no kernel writes
   WaitForPredecessor();
-  const int64_t row = int64_t{blockIdx.x} * width;
-  RmsNormRow(x + row, w, y + row, width, eps, scratch);
-}
-
-template <typename T>
-__global__ void AddRmsNormKernel(const T* x, const T* d, const T* w, T* h, T* y, int width, float eps) {
-  __shared__ BlockScratch scratch;
   LetSuccessorStart();
-  WaitForPredecessor();
   const int64_t row = int64_t{blockIdx.x} * width;
-  AddRmsNormRow(x + row, d + row, w, h + row, y + row, width, eps, scratch);
+  RmsNormRow(x + row, d == nullptr ? d : d + row, w, weight, h + row, y + row, width, eps, scratch);
 }
 
 template <typename T>
 __global__ void LayerNormKernel(const T* x, const T* w, const T* b, T* y, int width, float eps) {
   __shared__ BlockScratch scratch;
-  LetSuccessorStart();
   WaitForPredecessor();
+  LetSuccessorStart();
   const int64_t row = int64_t{blockIdx.x} * width;
   LayerNormRow(x + row, w, b, y + row, width, eps, scratch);
 }
 
 template <typename T>
 __global__ void GatherKernel(const T* x, const int64_t* rows, T* y, int64_t width) {
-  LetSuccessorStart();
   WaitForPredecessor();
+  LetSuccessorStart();
   const T* from = x + rows[blockIdx.x] * width;
   for (int64_t i = threadIdx.x; i < width; i += blockDim.x) y[blockIdx.x * width + i] = from[i];
 }
 
 template <typename T>
 __global__ void ColumnsKernel(const T* x, T* y, int64_t stride, int64_t from, int64_t width, int64_t to) {
-  LetSuccessorStart();
   WaitForPredecessor();
+  LetSuccessorStart();
   ColumnsRow(x, y, blockIdx.x, stride, from, width, to);
 }
 
 __global__ void TablesKernel(const int64_t* positions, const __grid_constant__ RotaryFrequencies frequencies,
                              float* cos, float* sin) {
-  LetSuccessorStart();
   WaitForPredecessor();
+  LetSuccessorStart();
   AnglesRow(positions, gridDim.x, blockIdx.x, frequencies, cos, sin);
 }
 
 template <typename T>
 __global__ void RotaryKernel(const T* x, T* y, int heads, int dim, RotaryAngles angles) {
-  LetSuccessorStart();
   WaitForPredecessor();
+  LetSuccessorStart();
   RotaryRow(x, y, blockIdx.x, heads, dim, angles);
+}
+
+__global__ void LikeliestKernel(const float* logits, int vocab, int parts, uint64_t* keys) {
+  WaitForPredecessor();
+  LetSuccessorStart();
+  const int64_t row = blockIdx.x / parts;
+  LikeliestOfRow(logits + row * vocab, vocab, static_cast<int>(blockIdx.x) % parts, parts, keys + row);
 }
 
 int64_t RowCount(const Tensor& x) { return x.shape().Without(-1).numel(); }
@@ -157,8 +157,8 @@ Tensor Cast(const Tensor& x, DType dtype) {
 Tensor RmsNorm(const Tensor& x, const Tensor& w, float eps) {
   Tensor y = Tensor::Empty(x.shape(), x.dtype(), Device::kCuda);
   WithGpuFloat(x.dtype(), [&]<typename T>(T) {
-    LaunchChained(RmsNormKernel<T>, RowCount(x), ThreadsFor(x.dim(-1)), 0, x.gpu_data<T>(), w.gpu_data<T>(),
-                  y.mutable_gpu_data<T>(), Int(x.dim(-1)), eps);
+    LaunchChained(RmsNormKernel<T>, RowCount(x), ThreadsFor(x.dim(-1)), 0, x.gpu_data<T>(), nullptr, w.gpu_data<T>(),
+                  nullptr, y.mutable_gpu_data<T>(), Int(x.dim(-1)), eps);
   });
   return y;
 }
@@ -168,7 +168,7 @@ std::pair<Tensor, Tensor> AddRmsNorm(const Tensor& x, const Tensor& d, const Ten
           Name(d.dtype()), d.shape());
   Tensor h = Tensor::Empty(x.shape(), x.dtype(), Device::kCuda), y = Tensor::Empty(x.shape(), x.dtype(), Device::kCuda);
   WithGpuFloat(x.dtype(), [&]<typename T>(T) {
-    LaunchChained(AddRmsNormKernel<T>, RowCount(x), ThreadsFor(x.dim(-1)), 0, x.gpu_data<T>(), d.gpu_data<T>(),
+    LaunchChained(RmsNormKernel<T>, RowCount(x), ThreadsFor(x.dim(-1)), 0, x.gpu_data<T>(), d.gpu_data<T>(),
                   w.gpu_data<T>(), h.mutable_gpu_data<T>(), y.mutable_gpu_data<T>(), Int(x.dim(-1)), eps);
   });
   return {h, y};
@@ -252,6 +252,15 @@ Tensor Rotary(const Tensor& x, const Tensor& cos, const Tensor& sin, const Rotar
                   Int(x.dim(2)), angles);
   });
   return y;
+}
+
+Tensor LikeliestKeys(const Tensor& logits) {
+  constexpr int kParts = 32;
+  Tensor keys = Tensor::Empty({logits.dim(0)}, DType::kI64, Device::kCuda);
+  gpu::FillZeros(keys.mutable_gpu_data<std::byte>(), keys.bytes());
+  LaunchChained(LikeliestKernel, logits.dim(0) * kParts, kThreads, 0, logits.gpu_data<float>(), Int(logits.dim(1)),
+                kParts, reinterpret_cast<uint64_t*>(keys.mutable_gpu_data<int64_t>()));
+  return keys;
 }
 
 }  // namespace tessera::kernels::cuda

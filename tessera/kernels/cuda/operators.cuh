@@ -9,26 +9,56 @@
 
 namespace tessera::kernels::cuda {
 
-// y = x r ∘ w,  r = 1 / √(mean(x²) + eps), of one row of C values.
+// Values of a row that a thread keeps in registers: all loads are on their way before one is used.
+inline constexpr int kHeld = 8;
 template <typename T>
-TESSERA_DEVICE void RmsNormRow(const T* x, const T* w, T* y, int width, float eps, BlockScratch& scratch) {
-  float squares = 0;
-  for (int i = Thread(); i < width; i += Threads()) squares = fmaf(ToFloat(x[i]), ToFloat(x[i]), squares);
-  const float r = 1 / sqrtf(BlockSum(squares, scratch) / static_cast<float>(width) + eps);
-  for (int i = Thread(); i < width; i += Threads()) y[i] = FromFloat<T>(ToFloat(x[i]) * r * ToFloat(w[i]));
-}
+struct HeldRow {
+  float value[kHeld];
 
-// h = x + d, rounded;  y = h r ∘ w as above: the sum that a block of a transformer ends with, and the next one's norm.
+  // Whether the whole row is held by a block's threads.
+  TESSERA_DEVICE static bool Fits(int width) { return width <= kHeld * Threads(); }
+  TESSERA_DEVICE void Load(const T* x, int width) {
+    TESSERA_UNROLL
+    for (int j = 0; j < kHeld; ++j) {
+      const int i = Thread() + j * Threads();
+      value[j] = i < width ? ToFloat(x[i]) : 0.0f;
+    }
+  }
+};
+
+// h = x + d, rounded, or x without d (null; then h is not written);  y = h r ∘ w,  r = 1 / √(mean(h²) + eps): the sum
+// that half a block of a transformer ends with, and the norm that the next begins with. `weight` holds w if that fits.
 template <typename T>
-TESSERA_DEVICE void AddRmsNormRow(const T* x, const T* d, const T* w, T* h, T* y, int width, float eps,
-                                  BlockScratch& scratch) {
+TESSERA_DEVICE void RmsNormRow(const T* x, const T* d, const T* w, const HeldRow<T>& weight, T* h, T* y, int width,
+                               float eps, BlockScratch& scratch) {
   float squares = 0;
+  if (HeldRow<T>::Fits(width)) {
+    HeldRow<T> row, addend;
+    row.Load(x, width);
+    if (d != nullptr) {
+      addend.Load(d, width);
+      TESSERA_UNROLL
+      for (int j = 0; j < kHeld; ++j) {
+        const T sum = FromFloat<T>(row.value[j] + addend.value[j]);
+        row.value[j] = ToFloat(sum);
+        if (const int i = Thread() + j * Threads(); i < width) h[i] = sum;
+      }
+    }
+    TESSERA_UNROLL
+    for (int j = 0; j < kHeld; ++j) squares = fmaf(row.value[j], row.value[j], squares);
+    const float r = 1 / sqrtf(BlockSum(squares, scratch) / static_cast<float>(width) + eps);
+    TESSERA_UNROLL
+    for (int j = 0; j < kHeld; ++j)
+      if (const int i = Thread() + j * Threads(); i < width) y[i] = FromFloat<T>(row.value[j] * r * weight.value[j]);
+    return;
+  }
+  const T* sum = d == nullptr ? x : h;
   for (int i = Thread(); i < width; i += Threads()) {
-    h[i] = FromFloat<T>(ToFloat(x[i]) + ToFloat(d[i]));
-    squares = fmaf(ToFloat(h[i]), ToFloat(h[i]), squares);
+    if (d != nullptr) h[i] = FromFloat<T>(ToFloat(x[i]) + ToFloat(d[i]));
+    squares = fmaf(ToFloat(sum[i]), ToFloat(sum[i]), squares);
   }
   const float r = 1 / sqrtf(BlockSum(squares, scratch) / static_cast<float>(width) + eps);
-  for (int i = Thread(); i < width; i += Threads()) y[i] = FromFloat<T>(ToFloat(h[i]) * r * ToFloat(w[i]));
+  for (int i = Thread(); i < width; i += Threads()) y[i] = FromFloat<T>(ToFloat(sum[i]) * r * ToFloat(w[i]));
 }
 
 // y = x̂ ∘ w + b,  x̂ = (x - mean) r,  r = 1 / √(var(x) + eps); `b` may be null.
@@ -54,6 +84,24 @@ template <typename T>
 TESSERA_DEVICE void ColumnsRow(const T* x, T* y, int64_t row, int64_t stride, int64_t from, int64_t width, int64_t to) {
   for (int64_t i = Thread(); i < to; i += Threads())
     y[row * to + i] = from + i < width ? x[row * stride + from + i] : FromFloat<T>(0);
+}
+
+// A key that is greater the greater x is, then the lower `index` is; the greatest of all for NaN.
+TESSERA_DEVICE uint64_t LikelinessKey(float x, int index) {
+  if (x != x) return ~uint64_t{0};
+  const uint32_t bits = FloatBits(x + 0.0f);  // -0 is 0
+  const uint32_t ordered = bits ^ (bits >> 31 != 0 ? 0xffffffffu : 0x80000000u);
+  return uint64_t{ordered} << 32 | (0xffffffffu - static_cast<uint32_t>(index));
+}
+
+// The greatest key of one row of logits [V] in the columns of part `part` of `parts`, into *key, which was 0.
+TESSERA_DEVICE void LikeliestOfRow(const float* logits, int vocab, int part, int parts, uint64_t* key) {
+  uint64_t most = 0;
+  for (int i = part * Threads() + Thread(); i < vocab; i += parts * Threads()) {
+    const uint64_t mine = LikelinessKey(logits[i], i);
+    most = mine > most ? mine : most;
+  }
+  AtomicMax(key, most);
 }
 
 inline constexpr int kMostPairs = 256;  // of a head that turns

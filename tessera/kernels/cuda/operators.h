@@ -28,6 +28,12 @@ Tensor Slice(const Tensor& x, int axis, int64_t begin, int64_t end);
 Tensor Concat(std::span<const Tensor> parts);
 Tensor GatherRows(const Tensor& x, const Tensor& rows);  // rows i64 [M], on the GPU
 
+// For each row of logits f32 [M, V] which is the greatest, the first of equal ones, as a key: i64 [M]. LikeliestToken
+// reads it.
+Tensor LikeliestKeys(const Tensor& logits);
+// The token of a key. Throws Error if a logit of the row was NaN, or all were -inf.
+int32_t LikeliestToken(int64_t key);
+
 // cos and sin [T, pairs] f32 for positions i64 [T] or [3, T] on the GPU: pair i turns by frequencies[i] · the position
 // on axis axes[i]; both are multiplied by `factor`.
 std::pair<Tensor, Tensor> RotaryTables(const Tensor& positions, std::span<const float> frequencies,

@@ -7,8 +7,8 @@
 //   o        [T, H, Dv]
 //   lse      [T, H]               f32
 //
-// Causal. (D, Dv) as in attention.h. A sequence's keys are split in runs (work.h, SplitKeys), each read by its own block, and the
-// parts added in their order: the same bits in any company and from run to run.
+// Causal. (D, Dv) as in attention.h. A sequence's keys are split in runs (work.h, SplitKeys), each read by its own
+// block, and the parts added in their order: the same bits in any company and from run to run.
 
 #include "tessera/core/tensor.h"
 #include "tessera/kernels/cuda/attention.h"

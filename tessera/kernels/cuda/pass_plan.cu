@@ -11,12 +11,21 @@ namespace {
 
 // A list that may be filled again has room for twice as much.
 template <typename T>
-UploadedList<T> Upload(const std::vector<T>& items, bool room_to_grow) {
+UploadedList<T> Upload(const std::vector<T>& items, const std::shared_ptr<UploadArena>& arena) {
   const auto count = static_cast<uint64_t>(items.size());
-  UploadedList<T> list(
-      static_cast<int64_t>(room_to_grow ? std::bit_ceil(2 * count + 16) : std::max<uint64_t>(count, 1)), room_to_grow);
+  UploadedList<T> list(static_cast<int64_t>(arena ? std::bit_ceil(2 * count + 16) : std::max<uint64_t>(count, 1)),
+                       arena);
   list.Fill(items);
   return list;
+}
+
+// What the lists of a pass take at most, when they are first made.
+int64_t ArenaBytes(const AttentionPattern& pattern) {
+  int64_t rows = 0, keys = 0;
+  for (const AttentionSequence& s : pattern.sequences)
+    rows += s.query_count, keys += s.query_count * (s.key_count + 64);
+  constexpr int64_t kLists = 8, kItem = 64;  // windows and groupings of heads; bytes of an item, more than any has
+  return kLists * kItem * 4 * (rows + keys / 64 + 64);
 }
 
 template <typename T>
@@ -37,31 +46,48 @@ AttentionPattern WithWindow(AttentionPattern pattern, int64_t window) {
 
 }  // namespace
 
+UploadArena::UploadArena(int64_t bytes)
+    : gpu_(gpu::Allocate(bytes)), here_(gpu::AllocatePinned(bytes)), bytes_(bytes) {}
+
+int64_t UploadArena::Take(int64_t bytes) {
+  const int64_t at = used_;
+  used_ += (bytes + 63) / 64 * 64;
+  Require(used_ <= bytes_, "GPU: the lists of a step need {} bytes, their memory has {}", used_, bytes_);
+  return at;
+}
+
+void UploadArena::Upload(int64_t at, int64_t bytes) const {
+  if (bytes > 0) gpu::CopyInLater(gpu_.get() + at, here(at), bytes);
+}
+
 template <typename T>
-UploadedList<T>::UploadedList(int64_t capacity, bool again)
-    : capacity_(capacity), gpu_(gpu::Allocate(capacity * static_cast<int64_t>(sizeof(T)))) {
-  if (again) pinned_ = gpu::AllocatePinned(capacity * static_cast<int64_t>(sizeof(T)));
+UploadedList<T>::UploadedList(int64_t capacity, const std::shared_ptr<UploadArena>& arena)
+    : capacity_(capacity), arena_(arena) {
+  const int64_t bytes = capacity * static_cast<int64_t>(sizeof(T));
+  if (arena) at_ = arena->Take(bytes);
+  gpu_ = arena ? arena->gpu(at_) : gpu::Allocate(bytes);
 }
 
 template <typename T>
 void UploadedList<T>::Fill(std::span<const T> items) {
   Require(std::ssize(items) <= capacity_, "GPU: a list of {} items has room for {}", items.size(), capacity_);
   if (items.empty()) return;
-  const auto bytes = static_cast<int64_t>(items.size_bytes());
-  if (pinned_ == nullptr) return gpu::CopyIn(gpu_.get(), reinterpret_cast<const std::byte*>(items.data()), bytes);
-  std::memcpy(pinned_.get(), items.data(), items.size_bytes());
-  gpu::CopyInLater(gpu_.get(), pinned_.get(), bytes);
+  const auto* bytes = reinterpret_cast<const std::byte*>(items.data());
+  if (arena_)
+    std::memcpy(arena_->here(at_), bytes, items.size_bytes());
+  else
+    gpu::CopyIn(gpu_.get(), bytes, static_cast<int64_t>(items.size_bytes()));
 }
 
 template class UploadedList<int64_t>;
 template class UploadedList<int32_t>;
 
 PassPlan::PassPlan(const AttentionPattern& pattern, std::span<const int64_t> slots, bool room_to_grow)
-    : pattern_(pattern), room_to_grow_(room_to_grow) {
+    : pattern_(pattern), arena_(room_to_grow ? std::make_shared<UploadArena>(ArenaBytes(pattern)) : nullptr) {
   pattern_.plan = nullptr;
   const std::vector<int64_t> all_slots(slots.begin(), slots.end());
-  slots_ = Upload(all_slots, room_to_grow);
-  pages_ = Upload(AllPages(pattern), room_to_grow);
+  slots_ = Upload(all_slots, arena_);
+  pages_ = Upload(AllPages(pattern), arena_);
 }
 
 PassPlan::~PassPlan() = default;
@@ -71,7 +97,7 @@ bool PassPlan::paged() const {
 }
 
 bool PassPlan::Refill(const AttentionPattern& pattern, std::span<const int64_t> slots) {
-  Require(room_to_grow_ && pattern.query_rows() == rows() && end_to_end_.empty() && key_slots_.capacity() == 0,
+  Require(arena_ != nullptr && pattern.query_rows() == rows() && end_to_end_.empty() && key_slots_.capacity() == 0,
           "GPU: the plan of a pass of {} rows cannot serve one of {}", rows(), pattern.query_rows());
   pattern_ = pattern;
   pattern_.plan = nullptr;
@@ -98,17 +124,21 @@ bool PassPlan::Refill(const AttentionPattern& pattern, std::span<const int64_t> 
 const PassPlan::Splits& PassPlan::SplitsFor(int queries_per_key) const {
   if (const auto found = splits_.find(queries_per_key); found != splits_.end()) return found->second;
   const PagedWork work = ListPagedWork(pattern_, queries_per_key);
-  Splits lists{.splits = Upload(work.splits, room_to_grow_),
-               .combine = Upload(work.combine, room_to_grow_),
-               .count = Upload(std::vector{static_cast<int32_t>(work.splits.size())}, room_to_grow_),
+  const int64_t begin = arena_ ? arena_->Take(0) : 0;
+  Splits lists{.splits = Upload(work.splits, arena_),
+               .combine = Upload(work.combine, arena_),
+               .count = Upload(std::vector{static_cast<int32_t>(work.splits.size())}, arena_),
                .combine_count = std::ssize(work.combine)};
+  if (arena_) arena_->Upload(begin, arena_->Take(0) - begin);
   return splits_.emplace(queries_per_key, std::move(lists)).first->second;
 }
 
 const PassPlan::Sights& PassPlan::SightsFor(int64_t window) const {
   if (const auto found = sights_.find(window); found != sights_.end()) return found->second;
   const SightWork work = ListSights(WithWindow(pattern_, window), paged());
-  Sights lists{.rows = Upload(work.rows, room_to_grow_), .paths = Upload(work.paths, room_to_grow_)};
+  const int64_t begin = arena_ ? arena_->Take(0) : 0;
+  Sights lists{.rows = Upload(work.rows, arena_), .paths = Upload(work.paths, arena_)};
+  if (arena_) arena_->Upload(begin, arena_->Take(0) - begin);
   return sights_.emplace(window, std::move(lists)).first->second;
 }
 
@@ -129,7 +159,7 @@ const int64_t* PassPlan::KeySlots() const {
     for (const AttentionSequence& s : pattern_.sequences)
       for (int64_t key = 0; key < s.key_count; ++key)
         slots.push_back(s.pages[static_cast<size_t>(key / kPageTokens)] * kPageTokens + key % kPageTokens);
-    key_slots_ = Upload(slots, false);
+    key_slots_ = Upload(slots, nullptr);
   }
   return key_slots_.data();
 }

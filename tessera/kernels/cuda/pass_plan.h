@@ -17,22 +17,42 @@
 
 namespace tessera::kernels::cuda {
 
-// Numbers on the GPU that come from the host, once or again and again.
+// Memory on the GPU and, as much, pinned memory on the host, from which it is filled with one copy that the host does
+// not wait for.
+class UploadArena {
+ public:
+  explicit UploadArena(int64_t bytes);
+  // Room for `bytes` bytes at the same place of both. Throws Error if none is left.
+  int64_t Take(int64_t bytes);
+  std::shared_ptr<std::byte> gpu(int64_t at) const { return {gpu_, gpu_.get() + at}; }
+  std::byte* here(int64_t at) const { return here_.get() + at; }
+  // Copies all that was taken, or a part. What was written here before must have arrived.
+  void Upload() const { Upload(0, used_); }
+  void Upload(int64_t at, int64_t bytes) const;
+
+ private:
+  std::shared_ptr<std::byte> gpu_, here_;
+  int64_t bytes_, used_ = 0;
+};
+
+// Numbers on the GPU that come from the host: once or, with an arena, again and again.
 template <typename T>
 class UploadedList {
  public:
   UploadedList() = default;
-  // Room for `capacity` items; filled through pinned memory, which does not make the host wait, if `again`.
-  UploadedList(int64_t capacity, bool again);
+  // Room for `capacity` items.
+  UploadedList(int64_t capacity, const std::shared_ptr<UploadArena>& arena);
   int64_t capacity() const { return capacity_; }
   const T* data() const { return reinterpret_cast<const T*>(gpu_.get()); }
-  T* mutable_data() { return reinterpret_cast<T*>(gpu_.get()); }
-  // Throws Error for more items than there is room for. With `again`, the last copy must have been made.
+  // All items as a tensor [capacity] of i64 or i32.
+  Tensor tensor() const { return Tensor::OnGpu(gpu_, gpu_.get(), {capacity_}, DTypeOf<T>); }
+  // Throws Error for more items than there is room for. In an arena they go to the GPU with its next Upload.
   void Fill(std::span<const T> items);
 
  private:
-  int64_t capacity_ = 0;
-  std::shared_ptr<std::byte> gpu_, pinned_;
+  int64_t capacity_ = 0, at_ = 0;
+  std::shared_ptr<std::byte> gpu_;
+  std::shared_ptr<UploadArena> arena_;
 };
 
 class PassPlan {
@@ -43,11 +63,12 @@ class PassPlan {
   PassPlan(const PassPlan&) = delete;
   PassPlan& operator=(const PassPlan&) = delete;
 
-  // The plan of another pass of as many rows and sequences, in the same places. False, and the plan is of no use any
-  // more, if a list has no room for it.
+  // The plan of another pass of as many rows and sequences, in the same places, which is on the GPU after the next
+  // arena()->Upload(). False, and the plan is of no use any more, if a list has no room for it.
   bool Refill(const AttentionPattern& pattern, std::span<const int64_t> slots);
 
   const AttentionPattern& pattern() const { return pattern_; }
+  const std::shared_ptr<UploadArena>& arena() const { return arena_; }  // of a plan with room to grow
   int64_t rows() const { return pattern_.query_rows(); }
   const int64_t* slots() const { return slots_.data(); }
   const int32_t* pages() const { return pages_.data(); }
@@ -75,7 +96,7 @@ class PassPlan {
 
  private:
   AttentionPattern pattern_;
-  bool room_to_grow_;
+  std::shared_ptr<UploadArena> arena_;
   UploadedList<int64_t> slots_;
   UploadedList<int32_t> pages_;
   // What layers have asked for so far.
