@@ -67,7 +67,7 @@ double MedianMicroseconds(int calls, const std::function<void(int)>& body) {
     const gpu::Pool::Use use(pool);
     for (int i = 0; i < calls; ++i) body(i);
   };
-  const gpu::Graph graph(record);
+  const gpu::Graph graph = gpu::Recorded(record);
   cudaEvent_t begin = nullptr, end = nullptr;
   cudaEventCreate(&begin);
   cudaEventCreate(&end);

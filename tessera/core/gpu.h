@@ -59,32 +59,40 @@ class Pool {
   std::shared_ptr<void> blocks_;
 };
 
-// Work that is recorded once and given to the GPU many times, in one call.
+// Work that was recorded once and is given to the GPU many times, in one call.
 class Graph {
  public:
-  // Calls body(), which gives work to WorkStream() and neither waits nor copies to or from the host (but CopyInLater
-  // and CopyOutLater). The work is recorded, not done.
-  template <typename Body>
-  explicit Graph(Body&& body) {
-    Begin();
-    try {
-      body();
-    } catch (...) {
-      Abandon();
-      throw;
-    }
-    End();
-  }
-  ~Graph();
-  Graph(const Graph&) = delete;
-  Graph& operator=(const Graph&) = delete;
   void Launch() const;
 
  private:
-  void Begin();
-  void End();
-  static void Abandon();
-  void* executable_ = nullptr;
+  friend class Recording;
+  std::shared_ptr<void> executable_;
 };
+
+// Records what is given to WorkStream() meanwhile, instead of doing it. That work neither waits nor copies to or from
+// the host (but by CopyInLater and CopyOutLater).
+//
+//   Recording recording;
+//   … work …
+//   const Graph first = recording.Take();
+//   … more work …
+//   const Graph second = recording.Take();
+class Recording {
+ public:
+  Recording();
+  ~Recording();  // forgets what was not taken
+  Recording(const Recording&) = delete;
+  Recording& operator=(const Recording&) = delete;
+  // What was given since the last Take.
+  Graph Take();
+};
+
+// What body() gives, as one graph.
+template <typename Body>
+Graph Recorded(Body&& body) {
+  Recording recording;
+  body();
+  return recording.Take();
+}
 
 }  // namespace tessera::gpu

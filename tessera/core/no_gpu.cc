@@ -27,10 +27,9 @@ Pool::~Pool() = default;
 Pool::Use::Use(const Pool&) { FailWithoutCuda(); }
 Pool::Use::~Use() = default;
 
-void Graph::Begin() { FailWithoutCuda(); }
-void Graph::End() { FailWithoutCuda(); }
-void Graph::Abandon() { FailWithoutCuda(); }
-Graph::~Graph() = default;
 void Graph::Launch() const { FailWithoutCuda(); }
+Recording::Recording() { FailWithoutCuda(); }
+Recording::~Recording() = default;
+Graph Recording::Take() { FailWithoutCuda(); }
 
 }  // namespace tessera::gpu

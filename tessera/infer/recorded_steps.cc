@@ -17,8 +17,8 @@ struct RecordedSteps::Step {
   bool likeliest;
   std::shared_ptr<PassPlan> plan;
   UploadedList<int64_t> ids, positions;
-  Tensor result;  // logits f32 [rows, V] or keys i64 [rows], in pinned memory
-  std::optional<gpu::Graph> graph;
+  Tensor result;                   // logits f32 [rows, V] or keys i64 [rows], in pinned memory
+  std::vector<gpu::Graph> graphs;  // in order
 
   Step(const nn::Context& context, int64_t rows, int64_t vocab, bool wants_likeliest)
       : likeliest(wants_likeliest),
@@ -29,6 +29,19 @@ struct RecordedSteps::Step {
     const DType dtype = likeliest ? DType::kI64 : DType::kF32;
     const auto memory = gpu::AllocatePinned(BytesFor(dtype, shape.numel()));
     result = Tensor::Borrow(memory, memory.get(), shape, dtype);
+  }
+
+  // Records the step in pieces: while the GPU does the first, which is short, the host gives it the others.
+  void Record(const models::LanguageModel& model, nn::Context context) {
+    constexpr int64_t kLayers = 8;  // of a piece
+    gpu::Recording recording;
+    std::vector<gpu::Graph> pieces;
+    context.after_layer = [&](int64_t layer) {
+      if (layer % kLayers == 0) pieces.push_back(recording.Take());
+    };
+    Give(model, context);
+    pieces.push_back(recording.Take());
+    graphs = std::move(pieces);
   }
 
   // The whole step, to the GPU or to a record.
@@ -62,11 +75,9 @@ Scores RecordedSteps::Run(std::span<const int64_t> ids, std::span<const int64_t>
   step->positions.Fill(positions);
   step->plan->arena()->Upload();
   // The first step runs as it comes, so that all kernels are loaded; the second is recorded.
-  if (fits && !step->graph) step->graph.emplace([&] { step->Give(model_, context); });
-  if (step->graph)
-    step->graph->Launch();
-  else
-    step->Give(model_, context);
+  if (fits && step->graphs.empty()) step->Record(model_, context);
+  for (const gpu::Graph& graph : step->graphs) graph.Launch();
+  if (step->graphs.empty()) step->Give(model_, context);
   gpu::Synchronize();
   if (likeliest) return {.likeliest = ReadLikeliest(step->result)};
   return {.logits = step->result};

@@ -49,6 +49,7 @@ class Decoder : public LanguageModel {
       sliding.pattern.window = summary_.kv[i].window;
       y = blocks_[i](y, {.pass = summary_.kv[i].window > 0 ? sliding : full, .rotary = rotary});
       if (observer) observer(static_cast<int64_t>(i), y.Value());
+      if (context.after_layer) context.after_layer(static_cast<int64_t>(i));
     }
     return norm_(y).norm;
   }

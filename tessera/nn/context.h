@@ -9,6 +9,7 @@
 //   Context context = PlainContext({5, 3});
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 
@@ -29,6 +30,7 @@ struct Context {
                                       // three for each row (time, height, width), for models that see pictures
   kernels::AttentionPattern pattern;  // pattern.query_rows() == T
   std::optional<KvView> cache;        // none: keys are the rows of this pass themselves
+  std::function<void(int64_t layer)> after_layer = {};  // called when a layer's work was given to the device
 };
 
 // Sequences of the given lengths, each from position 0, causal, without a cache.

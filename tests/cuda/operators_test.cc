@@ -193,7 +193,7 @@ TEST(CudaOperators, AGraphReplaysItsWorkOnNewNumbers) {
     gpu::CopyWithin(sum.mutable_gpu_data<std::byte>(), twice.gpu_data<std::byte>(), twice.bytes());
   };
   work();
-  const gpu::Graph graph(work);
+  const gpu::Graph graph = gpu::Recorded(work);
   const Tensor other = Normal({1000}, 3);
   gpu::CopyIn(x.mutable_gpu_data<std::byte>(), other.raw(), other.bytes());
   graph.Launch();

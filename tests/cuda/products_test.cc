@@ -252,7 +252,7 @@ TEST_F(CudaProducts, InARecordedGraphAreTheSame) {
     y = work(few);
     y_many = work(x);
   };
-  const gpu::Graph graph(record);
+  const gpu::Graph graph = gpu::Recorded(record);
   for (int turn = 0; turn < 3; ++turn) {
     gpu::FillZeros(y.mutable_gpu_data<std::byte>(), y.bytes());
     gpu::FillZeros(y_many.mutable_gpu_data<std::byte>(), y_many.bytes());

@@ -152,29 +152,37 @@ Pool::Use::Use(const Pool& pool) : before_(CurrentBlocks()) {
 }
 Pool::Use::~Use() { CurrentBlocks() = std::static_pointer_cast<Blocks>(before_); }
 
-void Graph::Begin() {
+namespace {
+
+void BeginRecording() {
   // Relaxed: the pool may ask for memory while work is recorded.
   Check(cudaStreamBeginCapture(WorkStream(), cudaStreamCaptureModeRelaxed), "recording a graph");
 }
-void Graph::End() {
+
+}  // namespace
+
+Recording::Recording() { BeginRecording(); }
+Recording::~Recording() {
+  cudaGraph_t graph = nullptr;
+  if (cudaStreamEndCapture(WorkStream(), &graph) == cudaSuccess && graph != nullptr) cudaGraphDestroy(graph);
+  cudaGetLastError();
+}
+
+Graph Recording::Take() {
   cudaGraph_t graph = nullptr;
   Check(cudaStreamEndCapture(WorkStream(), &graph), "recording a graph");
   cudaGraphExec_t executable = nullptr;
   const cudaError_t error = cudaGraphInstantiate(&executable, graph, 0);
   cudaGraphDestroy(graph);
   Check(error, "preparing a graph");
-  executable_ = executable;
+  Graph result;
+  result.executable_ = {executable, [](void* p) { cudaGraphExecDestroy(static_cast<cudaGraphExec_t>(p)); }};
+  BeginRecording();
+  return result;
 }
-void Graph::Abandon() {
-  cudaGraph_t graph = nullptr;
-  if (cudaStreamEndCapture(WorkStream(), &graph) == cudaSuccess && graph != nullptr) cudaGraphDestroy(graph);
-  cudaGetLastError();
-}
-Graph::~Graph() {
-  if (executable_ != nullptr) cudaGraphExecDestroy(static_cast<cudaGraphExec_t>(executable_));
-}
+
 void Graph::Launch() const {
-  Check(cudaGraphLaunch(static_cast<cudaGraphExec_t>(executable_), WorkStream()), "a graph");
+  Check(cudaGraphLaunch(static_cast<cudaGraphExec_t>(executable_.get()), WorkStream()), "a graph");
 }
 
 }  // namespace tessera::gpu

@@ -31,7 +31,6 @@ struct FewRowsArguments {
   bool gated = false;  // parts[0] is the gate and parts[1] is up: one y, parts[0].y, and one set of blocks
   const void* x = nullptr;
   int x_rows = 0, cols = 0;
-  int early_blocks = 0, early_bytes = 0;  // so many blocks ask for so much of each row before x is there
 
   // The part whose work `block` does.
   __device__ __forceinline__ int PartOf(int block) const {
@@ -50,6 +49,10 @@ enum class RowAccess : uint8_t {
 
 // The launchers. `weight` is the dtype of all parts; they set first_block.
 void MultiplyFewRowsByMatrix(FewRowsArguments arguments, DType weight);
+// The same sums, sooner, of weights that the copy engine can read: rows of codes and of scales are multiples of 16
+// bytes.
+bool StreamsFewRows(const FewRowsArguments& arguments, DType weight);
+void MultiplyFewRowsStreamed(FewRowsArguments arguments, DType weight);
 void MultiplyFewRowsExactly(FewRowsArguments arguments, DType x, DType weight, RowAccess access);
 
 // Sets each part's first block, for blocks of `rows` rows of the weight (of each weight, if gated); how many there are.

@@ -54,11 +54,6 @@ __device__ __forceinline__ uint4 LoadStreaming(const unsigned char* at) {
   return v;
 }
 
-// Asks for `bytes` bytes, a multiple of 16, to come into the L2 cache. By one thread.
-__device__ __forceinline__ void PrefetchToCache(const unsigned char* at, int bytes) {
-  asm volatile("cp.async.bulk.prefetch.L2.global [%0], %1;" ::"l"(at), "r"(bytes) : "memory");
-}
-
 // kWords words of scales, which neighbouring groups' readers find in the L1 cache.
 template <int kWords>
 __device__ __forceinline__ void LoadScales(const unsigned char* at, uint32_t (&words)[kWords]) {
@@ -167,6 +162,19 @@ struct Piece {
 #pragma unroll
       for (int i = 0; i < kScaleWords; ++i) scales[i] = 0;
       if (inside) LoadScales(from, scales);
+    }
+  }
+
+  // The same from a copy in shared memory: 16 bytes of codes, and the scales of the group. Past the row's end nothing
+  // was copied.
+  __device__ __forceinline__ void LoadCopied(const unsigned char* values, const unsigned char* group_scales,
+                                             bool inside) {
+    static_assert(kLoads == 1);
+    bytes[0] = inside ? *reinterpret_cast<const uint4*>(values) : make_uint4(0, 0, 0, 0);
+    if constexpr (Format::kScaled) {
+#pragma unroll
+      for (int i = 0; i < kScaleWords; ++i)
+        scales[i] = inside ? reinterpret_cast<const uint32_t*>(group_scales)[i] : 0u;
     }
   }
 
