@@ -49,10 +49,6 @@ enum class RowAccess : uint8_t {
 
 // The launchers. `weight` is the dtype of all parts; they set first_block.
 void MultiplyFewRowsByMatrix(FewRowsArguments arguments, DType weight);
-// The same sums, sooner, of weights that the copy engine can read: rows of codes and of scales are multiples of 16
-// bytes.
-bool StreamsFewRows(const FewRowsArguments& arguments, DType weight);
-void MultiplyFewRowsStreamed(FewRowsArguments arguments, DType weight);
 void MultiplyFewRowsExactly(FewRowsArguments arguments, DType x, DType weight, RowAccess access);
 
 // Sets each part's first block, for blocks of `rows` rows of the weight (of each weight, if gated); how many there are.

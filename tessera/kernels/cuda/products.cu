@@ -45,8 +45,7 @@ FewRowsArguments ArgumentsFor(const Tensor& a) {
 
 void Multiply(const FewRowsArguments& arguments, const Tensor& a, const Kind& kind) {
   if (kind.matrix)
-    StreamsFewRows(arguments, kind.weight) ? MultiplyFewRowsStreamed(arguments, kind.weight)
-                                           : MultiplyFewRowsByMatrix(arguments, kind.weight);
+    MultiplyFewRowsByMatrix(arguments, kind.weight);
   else
     MultiplyFewRowsExactly(arguments, a.dtype(), kind.weight, kind.access);
 }

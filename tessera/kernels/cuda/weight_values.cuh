@@ -165,19 +165,6 @@ struct Piece {
     }
   }
 
-  // The same from a copy in shared memory: 16 bytes of codes, and the scales of the group. Past the row's end nothing
-  // was copied.
-  __device__ __forceinline__ void LoadCopied(const unsigned char* values, const unsigned char* group_scales,
-                                             bool inside) {
-    static_assert(kLoads == 1);
-    bytes[0] = inside ? *reinterpret_cast<const uint4*>(values) : make_uint4(0, 0, 0, 0);
-    if constexpr (Format::kScaled) {
-#pragma unroll
-      for (int i = 0; i < kScaleWords; ++i)
-        scales[i] = inside ? reinterpret_cast<const uint32_t*>(group_scales)[i] : 0u;
-    }
-  }
-
   __device__ __forceinline__ EightPairs Pairs(int b) const { return Format::Pairs(bytes[0], b); }
   __device__ __forceinline__ float Scale(int b) const { return Half(Format::kMinimum ? 2 * b : b); }
   __device__ __forceinline__ float Minimum(int b) const { return Half(2 * b + 1); }
