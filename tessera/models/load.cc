@@ -19,6 +19,7 @@ struct Family {
   std::string_view model_type;
   std::unique_ptr<LanguageModel> (*load)(const ModelSource& source, const nn::LoadOptions& options);
   std::unique_ptr<VisionProcessor> (*pictures)(const ModelSource& source) = nullptr;  // null: it sees none
+  bool on_gpu = false;  // whether a GPU knows all its operators
 };
 
 constexpr Family kFamilies[] = {
@@ -27,10 +28,10 @@ constexpr Family kFamilies[] = {
     {"deepseek_v2", LoadDeepseek},
     {"deepseek_v3", LoadDeepseek},
     {"kimi_vl", LoadKimiVl, KimiVlPictures},
-    {"llama", LoadLlama},
-    {"qwen2", LoadQwen2},
-    {"qwen2_vl", LoadQwen2Vl, Qwen2VlPictures},
-    {"qwen2_5_vl", LoadQwen2_5Vl, Qwen2_5VlPictures},
+    {"llama", LoadLlama, nullptr, true},
+    {"qwen2", LoadQwen2, nullptr, true},
+    {"qwen2_vl", LoadQwen2Vl, Qwen2VlPictures, true},
+    {"qwen2_5_vl", LoadQwen2_5Vl, Qwen2_5VlPictures, true},
 };
 
 ModelSource SourceOf(const weights::Checkpoint& checkpoint) {
@@ -59,7 +60,11 @@ std::vector<std::string> Families() {
 
 std::unique_ptr<LanguageModel> LoadModel(const weights::Checkpoint& checkpoint, const LoadOptions& options) {
   return WithContext(checkpoint.path().string(), [&] {
-    auto model = FamilyOf(checkpoint).load(SourceOf(checkpoint), options);
+    const Family& family = FamilyOf(checkpoint);
+    Require(options.device == Device::kCpu || family.on_gpu,
+            "models of type \"{}\" do not run on a GPU yet; llama, qwen2, qwen2_vl and qwen2_5_vl do",
+            family.model_type);
+    auto model = family.load(SourceOf(checkpoint), options);
     checkpoint.RequireIntact();
     return model;
   });

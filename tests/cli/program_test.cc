@@ -46,6 +46,14 @@ TEST(Program, WrongUsageEndsWithTwoAndSaysWhatWasWrong) {
   EXPECT_THAT(RunTessera({"version", "--frob"}).err, HasSubstr("`tessera version --help`"));
 }
 
+TEST(Program, ADeviceThatIsNotThereIsRefused) {
+  EXPECT_EQ(RunTessera({"run", "x", "--device", "tpu"}).exit_code, 2);
+  const ProgramResult result = RunTessera({"bench", "no-such-model", "--device", "cuda"});
+  EXPECT_EQ(result.exit_code, 1);
+  // Where there is a GPU, it is the model that is missing.
+  EXPECT_THAT(result.err, testing::AnyOf(HasSubstr("GPU: "), HasSubstr("no-such-model")));
+}
+
 TEST(Program, ThreadsOutOfRangeAreRefused) {
   EXPECT_EQ(RunTessera({"version", "--threads", "0"}).exit_code, 2);
   EXPECT_EQ(RunTessera({"version", "--threads", "100000"}).exit_code, 2);

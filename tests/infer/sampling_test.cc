@@ -25,6 +25,14 @@ TEST(Sampling, TemperatureZeroTakesTheLargestLogitAndTheLowestIdOnATie) {
   EXPECT_EQ(SampleToken(std::vector<float>{1, 3, 3, 2}, {}, 0, {}), 1);
 }
 
+TEST(Sampling, OnlyPlainGreedyTakesTheLikeliestWhateverCameBefore) {
+  EXPECT_TRUE(TakesLikeliest({}));
+  EXPECT_FALSE(TakesLikeliest({.temperature = 0.5f}));
+  EXPECT_FALSE(TakesLikeliest({.repetition_penalty = 1.1f}));
+  EXPECT_FALSE(TakesLikeliest({.logit_bias = {{3, 1.0f}}}));
+  EXPECT_FALSE(TakesLikeliest({.allowed = {1, 2}}));
+}
+
 TEST(Sampling, TopKKeepsTheMostLikely) { EXPECT_THAT(Kept({.temperature = 1, .top_k = 2}), ElementsAre(0, 1)); }
 
 TEST(Sampling, TopPKeepsTheFewestThatReachP) {

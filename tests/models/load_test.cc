@@ -110,6 +110,11 @@ TEST(LoadModel, LatentAttentionKeepsItsLatentOnce) {
     EXPECT_EQ(kv.Format(DType::kBF16).page_bytes(), kernels::kPageTokens * (24 + 8) * 2);  // latent and rotary key
 }
 
+TEST(LoadModel, FamiliesThatNoGpuKnowsAreRefusedThere) {
+  EXPECT_THAT([] { Golden("moonlight_moe_fp32").Load({.device = Device::kCuda}); },
+              ThrowsMessage<Error>(HasSubstr("models of type \"deepseek_v3\" do not run on a GPU yet")));
+}
+
 TEST(LoadModel, FamiliesAreListed) {
   EXPECT_THAT(Families(), testing::IsSupersetOf({"llama", "qwen2", "qwen2_vl", "qwen2_5_vl"}));
 }
