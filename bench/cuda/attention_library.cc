@@ -48,7 +48,8 @@ void* tessera_attention_plan(int bf16, int heads, int kv_heads, int head_dim, in
     AttentionPattern pattern;
     pattern.causal = causal != 0;
     pattern.sequences.assign(static_cast<size_t>(sequences), {queries, keys, {}, {}});
-    plan = std::make_unique<cuda::AttentionPlan>(pattern, ShapeOf(bf16, heads, kv_heads, head_dim, value_dim)).release();
+    plan =
+        std::make_unique<cuda::AttentionPlan>(pattern, ShapeOf(bf16, heads, kv_heads, head_dim, value_dim)).release();
   });
   return plan;
 }

@@ -117,8 +117,8 @@ Tensor Linear(const Tensor& x, const Tensor& weight, const LinearOptions& option
   const Tensor rows = AsMatrix(Detach(x)), w = Detach(weight);
   const kernels::WeightAndBias part{
       .weight = w, .bias = bias ? Detach(bias) : Tensor(), .activation = options.activation};
-  const Tensor y =
-      ProductsThere(rows, {&part, 1}, options.result.value_or(x.dtype()), options.precision)[0].Reshape(x.shape().With(-1, w.dim(0)));
+  const Tensor y = ProductsThere(rows, {&part, 1}, options.result.value_or(x.dtype()), options.precision)[0].Reshape(
+      x.shape().With(-1, w.dim(0)));
   if (!tracked) return y;
 
   std::vector<Tensor> inputs = {x, weight};
