@@ -22,24 +22,6 @@ constexpr int64_t kMaxCacheTokens = (int64_t{1} << 31) * kPageTokens - 2 * kPage
 
 int64_t PagesFor(int64_t tokens) { return (tokens + kPageTokens - 1) / kPageTokens; }
 
-bool IsRun(const TokenTree& tree) {
-  for (size_t i = 0; i < tree.parents.size(); ++i) {
-    if (tree.parents[i] != static_cast<int32_t>(i) - 1) return false;
-  }
-  return true;
-}
-
-void CheckTree(const TokenTree& tree, int64_t max_nodes) {
-  Require(!tree.tokens.empty() && tree.tokens.size() == tree.parents.size() && std::ssize(tree.tokens) <= max_nodes &&
-              tree.parents[0] == -1,
-          "strategy: a tree of {} tokens and {} parents, at most {} nodes are allowed and node 0 has no parent",
-          tree.tokens.size(), tree.parents.size(), max_nodes);
-  for (size_t i = 1; i < tree.parents.size(); ++i) {
-    Require(tree.parents[i] >= 0 && tree.parents[i] < static_cast<int32_t>(i),
-            "strategy: node {} continues node {}, which is not an earlier node", i, tree.parents[i]);
-  }
-}
-
 // The oldest request must always be able to go on, so its contexts have to fit the cache together.
 void CheckGuidance(const Request& request, const EngineOptions& options, int64_t vocab) {
   const int64_t length = std::ssize(request.prompt);

@@ -6,6 +6,24 @@
 
 namespace tessera::infer {
 
+bool IsRun(const TokenTree& tree) {
+  for (size_t i = 0; i < tree.parents.size(); ++i) {
+    if (tree.parents[i] != static_cast<int32_t>(i) - 1) return false;
+  }
+  return true;
+}
+
+void CheckTree(const TokenTree& tree, int64_t max_nodes) {
+  Require(!tree.tokens.empty() && tree.tokens.size() == tree.parents.size() && std::ssize(tree.tokens) <= max_nodes &&
+              tree.parents[0] == -1,
+          "strategy: a tree of {} tokens and {} parents, at most {} nodes are allowed and node 0 has no parent",
+          tree.tokens.size(), tree.parents.size(), max_nodes);
+  for (size_t i = 1; i < tree.parents.size(); ++i) {
+    Require(tree.parents[i] >= 0 && tree.parents[i] < static_cast<int32_t>(i),
+            "strategy: node {} continues node {}, which is not an earlier node", i, tree.parents[i]);
+  }
+}
+
 TokenTree PlainDecoding::Propose(std::span<const int32_t> history, int64_t) {
   return {.tokens = {history.back()}, .parents = {-1}};
 }

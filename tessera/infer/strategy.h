@@ -20,6 +20,11 @@ struct TokenTree {
   std::vector<int32_t> parents;  // of each node, smaller than its own index; -1 for node 0
 };
 
+// Whether each node continues the one before it: no branches.
+bool IsRun(const TokenTree& tree);
+// Throws Error unless the tree has 1 to `max_nodes` nodes and each but node 0 continues an earlier one.
+void CheckTree(const TokenTree& tree, int64_t max_nodes);
+
 class Strategy {
  public:
   virtual ~Strategy() = default;
