@@ -2,9 +2,10 @@
 // Products of up to kFewRows rows: y = f(x wᵀ + bias) for up to four weights of one x, or silu(x gateᵀ) ∘ (x upᵀ), in
 // one launch. Every byte of the weights is read once; x comes through the caches.
 //
-//   x bf16, weight bf16 or blocks    few_rows_matrix.cu: a matrix instruction multiplies 16 rows of the weight and 8 of
+//   x bf16, weight bf16 or blocks    few_rows_matrix.cuh: a matrix instruction multiplies 16 rows of the weight and 8
+//   of
 //                                    x, whose products are exact and whose sums are f32
-//   everything else                  few_rows_exact.cu: f32 times f32, one fmaf a value
+//   everything else                  few_rows_exact.cuh: f32 times f32, one fmaf a value
 //
 // Both take a row of x alone and in company through the same sums in the same order, so its bits are the same.
 
@@ -33,7 +34,7 @@ struct FewRowsArguments {
   int x_rows = 0, cols = 0;
 
   // The part whose work `block` does.
-  __device__ __forceinline__ int PartOf(int block) const {
+  TESSERA_LANE int PartOf(int block) const {
     int part = 0;
     if (!gated)
       while (part + 1 < part_count && block >= parts[part + 1].first_block) ++part;

@@ -1,164 +1,14 @@
-// y = f(x wᵀ + bias) for up to 8 rows of x in bf16, with mma.m16n8k16 (PTX ISA, "Matrix Fragments for mma.m16n8k16").
-//
-//   here       shape      meaning
-//   a          [16, 16]   16 rows of the weight, exact in bf16: values, or codes of one block
-//   b          [16, 8]    the rows of x, zero past the last
-//   c          [16, 8]    f32 sums; of codes: the sums of one block, which then count by the block's scale
-//
-// The order in which a row's values meet the instruction is free, as long as both operands have the same. Lane t of
-// four takes values 8t … 8t + 7 of a block of 32 for k = 2t, 2t + 1, 2t + 8, 2t + 9 of two instructions: what 16 bytes
-// hold.
-//
-// A block of threads has 16 rows of a weight (8 of the gate and 8 of up), and each of its warps every eighth group of
-// their values; the warps' sums are added in order at the end. The loads of the next pieces are on their way while the
-// last are multiplied. Memory traffic: the weight once, x once for every 16 rows, from the caches. (Bringing 512 bytes
-// of a row at a time by the copy engine is half as fast: it takes 80 cycles for each, however long.)
-
-#include "tessera/kernels/cuda/few_rows.cuh"
+#include "tessera/kernels/cuda/few_rows_matrix.cuh"
 #include "tessera/kernels/cuda/launch_chained.cuh"
 
 namespace tessera::kernels::cuda {
 namespace {
 
-constexpr int kWarps = 8, kTileRows = 16;
-
-// c += a b.
-__device__ __forceinline__ void MultiplyAdd(float (&c)[4], uint32_t a0, uint32_t a1, uint32_t a2, uint32_t a3,
-                                            uint32_t b0, uint32_t b1) {
-  asm volatile(
-      "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
-      "{%0, %1, %2, %3};"
-      : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
-      : "r"(a0), "r"(a1), "r"(a2), "r"(a3), "r"(b0), "r"(b1));
-}
-
-// c += 16 rows of the weight times the rows of x, over 32 values: `low` has row g of the tile, `high` row g + 8.
-__device__ __forceinline__ void MultiplyAddBlock(float (&c)[4], const EightPairs& low, const EightPairs& high,
-                                                 const uint4& x) {
-  MultiplyAdd(c, low.pair[0], high.pair[0], low.pair[1], high.pair[1], x.x, x.y);
-  MultiplyAdd(c, low.pair[2], high.pair[2], low.pair[3], high.pair[3], x.z, x.w);
-}
-
-// One lane's share of a tile: rows g and g + 8 of it, and row g of x.
-template <class Format>
-struct TileLane {
-  WeightView::Row low, high;
-  const uint16_t* x;  // null past the last row
-  int cols, t;
-
-  __device__ __forceinline__ explicit TileLane(const FewRowsArguments& a)
-      : cols(a.cols), t(static_cast<int>(threadIdx.x) % 4) {
-    const int g = static_cast<int>(threadIdx.x) % 32 / 4;
-    x = g < a.x_rows ? static_cast<const uint16_t*>(a.x) + int64_t{g} * a.cols : nullptr;
-  }
-
-  struct Pieces {
-    Piece<Format> low, high;
-  };
-  __device__ __forceinline__ void Load(Pieces& pieces, int group) const {
-    pieces.low.Load(low, group * 4 + t);
-    pieces.high.Load(high, group * 4 + t);
-  }
-  struct Activations {
-    uint4 block[Format::kBlocks];
-  };
-  __device__ __forceinline__ Activations LoadX(int group) const {
-    Activations values;
-#pragma unroll
-    for (int b = 0; b < Format::kBlocks; ++b) {
-      const int k = (group * Format::kBlocks + b) * 32 + 8 * t;
-      values.block[b] = make_uint4(0, 0, 0, 0);
-      if (x != nullptr && k < cols) values.block[b] = *reinterpret_cast<const uint4*>(x + static_cast<uint32_t>(k));
-    }
-    return values;
-  }
-  __device__ __forceinline__ void MultiplyAddGroup(float (&sums)[4], const Pieces& pieces, int group) const {
-    MultiplyAddGroup(sums, pieces, LoadX(group));
-  }
-  // sums: rows g and g + 8 of the tile, two each, with rows 2t and 2t + 1 of x.
-  __device__ __forceinline__ static void MultiplyAddGroup(float (&sums)[4], const Pieces& pieces,
-                                                          const Activations& activations) {
-    const auto& x_values = activations.block;
-#pragma unroll
-    for (int b = 0; b < Format::kBlocks; ++b) {
-      if constexpr (Format::kScaled) {
-        float block[4] = {0, 0, 0, 0};
-        MultiplyAddBlock(block, pieces.low.Pairs(b), pieces.high.Pairs(b), x_values[b]);
-        const float low_scale = pieces.low.Scale(b), high_scale = pieces.high.Scale(b);
-        sums[0] = fmaf(low_scale, block[0], sums[0]), sums[1] = fmaf(low_scale, block[1], sums[1]);
-        sums[2] = fmaf(high_scale, block[2], sums[2]), sums[3] = fmaf(high_scale, block[3], sums[3]);
-        if constexpr (Format::kMinimum) {  // Σ x of the block: a product with ones
-          constexpr EightPairs kOnes{{0x3f803f80u, 0x3f803f80u, 0x3f803f80u, 0x3f803f80u}};
-          float total[4] = {0, 0, 0, 0};
-          MultiplyAddBlock(total, kOnes, kOnes, x_values[b]);
-          const float low_minimum = pieces.low.Minimum(b), high_minimum = pieces.high.Minimum(b);
-          sums[0] = fmaf(low_minimum, total[0], sums[0]), sums[1] = fmaf(low_minimum, total[1], sums[1]);
-          sums[2] = fmaf(high_minimum, total[2], sums[2]), sums[3] = fmaf(high_minimum, total[3], sums[3]);
-        }
-      } else {
-        MultiplyAddBlock(sums, pieces.low.Pairs(b), pieces.high.Pairs(b), x_values[b]);
-      }
-    }
-  }
-};
-
-// Puts a warp's sums of a tile where FinishTile finds them.
-__device__ __forceinline__ void StoreTileSums(float (&to)[kTileRows * 8], const float (&sums)[4]) {
-  const int g = static_cast<int>(threadIdx.x) % 32 / 4, t = static_cast<int>(threadIdx.x) % 4;
-  float* mine = to + g * 8 + 2 * t;
-  mine[0] = sums[0], mine[1] = sums[1], mine[64] = sums[2], mine[65] = sums[3];
-}
-
-// Stores the tile's results from the warps' sums [16, 8], which are added in the warps' order.
-__device__ __forceinline__ void FinishTile(const FewRowsArguments& a, const FewRowsPart& part, int64_t row0,
-                                           const float (&sums)[kWarps][kTileRows * 8]) {
-  const auto total = [&](int row, int m) {
-    float sum = 0;
-#pragma unroll
-    for (int warp = 0; warp < kWarps; ++warp) sum = __fadd_rn(sum, sums[warp][row * 8 + m]);
-    return sum;
-  };
-  const int rows = a.gated ? kTileRows / 2 : kTileRows, i = static_cast<int>(threadIdx.x);
-  const int row = i % rows, m = i / rows;
-  const int64_t n = row0 + row;
-  if (m >= a.x_rows || n >= part.weight.rows) return;
-  const float y = a.gated ? Gated(total(row, m), total(row + 8, m))
-                          : Activated(__fadd_rn(total(row, m), part.bias.At(n)), part.activation);
-  part.y.Set(m * part.weight.rows + n, y);
-}
-
-// kAhead groups are loaded while as many are multiplied, in each of kBlocks blocks that a multiprocessor has at a time.
-// Neither changes the order of any sum.
+// kBlocks blocks run on a multiprocessor at a time.
 template <class Format, int kAhead, int kBlocks>
-__global__ void __launch_bounds__(kWarps * 32, kBlocks) FewRowsKernel(const __grid_constant__ FewRowsArguments a) {
-  LetSuccessorStart();
-  __shared__ float shared_sums[kWarps][kTileRows * 8];
-  const int warp = static_cast<int>(threadIdx.x) / 32, g = static_cast<int>(threadIdx.x) % 32 / 4;
-  const int block = static_cast<int>(blockIdx.x), part = a.PartOf(block);
-  const int64_t last = a.parts[part].weight.rows - 1;  // rows past it are read as it is, and not stored
-  const int64_t row0 = int64_t{block - a.parts[part].first_block} * (a.gated ? kTileRows / 2 : kTileRows);
-
-  TileLane<Format> lane(a);
-  lane.low = a.parts[part].weight.At(min(row0 + g, last));
-  lane.high = a.parts[a.gated ? 1 : part].weight.At(min(a.gated ? row0 + g : row0 + g + 8, last));
-
-  const int groups = (a.cols + 32 * Format::kBlocks - 1) / (32 * Format::kBlocks);
-  typename TileLane<Format>::Pieces now[kAhead], next[kAhead];
-  float sums[4] = {0, 0, 0, 0};
-#pragma unroll
-  for (int i = 0; i < kAhead; ++i) lane.Load(now[i], warp + i * kWarps);
-  WaitForPredecessor();
-  for (int group = warp; group < groups; group += kAhead * kWarps) {
-#pragma unroll
-    for (int i = 0; i < kAhead; ++i) lane.Load(next[i], group + (kAhead + i) * kWarps);
-#pragma unroll
-    for (int i = 0; i < kAhead; ++i) lane.MultiplyAddGroup(sums, now[i], group + i * kWarps);
-#pragma unroll
-    for (int i = 0; i < kAhead; ++i) now[i] = next[i];
-  }
-  StoreTileSums(shared_sums[warp], sums);
-  __syncthreads();
-  FinishTile(a, a.parts[part], row0, shared_sums);
+__global__ void __launch_bounds__(kTileWarps * 32, kBlocks) FewRowsKernel(const __grid_constant__ FewRowsArguments a) {
+  __shared__ TileSums shared_sums;
+  MultiplyTile<Format, kAhead>(a, shared_sums);
 }
 
 }  // namespace
@@ -175,9 +25,9 @@ void MultiplyFewRowsByMatrix(FewRowsArguments arguments, DType weight) {
       constexpr int kDeep = Format::kMinimum ? 1 : Format::kScaled ? 2 : 4;
       constexpr int kBlocks = Format::kMinimum ? 2 : 3;  // as many as have their registers
       if (blocks <= 2 * multiprocessors)
-        LaunchChained(FewRowsKernel<Format, kDeep, 2>, blocks, kWarps * 32, 0, arguments);
+        LaunchChained(FewRowsKernel<Format, kDeep, 2>, blocks, kTileWarps * 32, 0, arguments);
       else
-        LaunchChained(FewRowsKernel<Format, (kDeep + 1) / 2, kBlocks>, blocks, kWarps * 32, 0, arguments);
+        LaunchChained(FewRowsKernel<Format, (kDeep + 1) / 2, kBlocks>, blocks, kTileWarps * 32, 0, arguments);
     }
   });
 }

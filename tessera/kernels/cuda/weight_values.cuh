@@ -10,12 +10,10 @@
 //   bf16 0x4300 | q         128 + q         q in 0 … 127
 //   bf16 0x4380             256             = 0x4300 | 0x80: the sign bit of a byte is the lowest bit of the exponent
 
-#include <cuda_bf16.h>
-#include <cuda_fp16.h>
-
 #include <cstdint>
 
 #include "tessera/core/dtype.h"
+#include "tessera/kernels/cuda/lanes.cuh"
 
 namespace tessera::kernels::cuda {
 
@@ -30,11 +28,11 @@ struct WeightView {
     const unsigned char *values, *scales;
     int bytes;
   };
-  __device__ __forceinline__ Row At(int64_t row) const {
+  TESSERA_LANE Row At(int64_t row) const {
     Row r{values + row * row_bytes, scales + row * scale_row_bytes, row_bytes};
     // Else the compiler adds up these three terms at every load anew.
-    asm("" : "+l"(r.values));
-    asm("" : "+l"(r.scales));
+    KeepAddress(r.values);
+    KeepAddress(r.scales);
     return r;
   }
 };
@@ -44,62 +42,25 @@ struct EightPairs {
   uint32_t pair[4];
 };
 
-// 16 bytes that are read once: they leave the L1 cache to x and the scales. Volatile and of ordinary memory: loads of
-// constant memory (ld.global.nc) are moved behind a wait for the predecessor, and these must be on their way before it.
-__device__ __forceinline__ uint4 LoadStreaming(const unsigned char* at) {
-  uint4 v;
-  asm volatile("ld.global.L1::no_allocate.v4.u32 {%0, %1, %2, %3}, [%4];"
-               : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w)
-               : "l"(at));
-  return v;
-}
-
-// kWords words of scales, which neighbouring groups' readers find in the L1 cache.
-template <int kWords>
-__device__ __forceinline__ void LoadScales(const unsigned char* at, uint32_t (&words)[kWords]) {
-  if constexpr (kWords == 1) {
-    asm volatile("ld.global.u32 %0, [%1];" : "=r"(words[0]) : "l"(at));
-  } else if constexpr (kWords == 2) {
-    asm volatile("ld.global.v2.u32 {%0, %1}, [%2];" : "=r"(words[0]), "=r"(words[1]) : "l"(at));
-  } else {
-    asm volatile("ld.global.v4.u32 {%0, %1, %2, %3}, [%4];"
-                 : "=r"(words[0]), "=r"(words[1]), "=r"(words[2]), "=r"(words[3])
-                 : "l"(at));
-  }
-}
-
-__device__ __forceinline__ float LowFloat(uint32_t pair) { return __uint_as_float(pair << 16); }
-__device__ __forceinline__ float HighFloat(uint32_t pair) { return __uint_as_float(pair & 0xffff0000u); }
-
-__device__ __forceinline__ uint32_t SubtractPairs(uint32_t a, uint32_t b) {
-  uint32_t difference;
-  asm("sub.rn.bf16x2 %0, %1, %2;" : "=r"(difference) : "r"(a), "r"(b));
-  return difference;
-}
-
-// bits & mask | exponent, in one instruction: the compiler's own choice is two, with a constant in each.
-__device__ __forceinline__ uint32_t UnderExponent(uint32_t bits, uint32_t mask) {
-  uint32_t number;
-  asm("lop3.b32 %0, %1, %2, %3, 0xea;" : "=r"(number) : "r"(bits), "r"(mask), "r"(0x43004300u));
-  return number;
-}
+TESSERA_LANE float LowFloat(uint32_t pair) { return FloatOf(pair << 16); }
+TESSERA_LANE float HighFloat(uint32_t pair) { return FloatOf(pair & 0xffff0000u); }
 
 // Two bytes of a word, which `selector` puts into the lower bytes of the halves, as signed numbers q:
 // (128 + (q & 127)) - (128 or, below zero, 256).
-__device__ __forceinline__ uint32_t SignedBytePair(uint32_t word, uint32_t selector) {
-  const uint32_t bytes = __byte_perm(word, 0, selector);
+TESSERA_LANE uint32_t SignedBytePair(uint32_t word, uint32_t selector) {
+  const uint32_t bytes = PermuteBytes(word, selector);
   return SubtractPairs(UnderExponent(bytes, 0x007f007fu), UnderExponent(bytes, 0x00800080u));
 }
-__device__ __forceinline__ EightPairs SignedBytes(uint32_t first, uint32_t second) {
+TESSERA_LANE EightPairs SignedBytes(uint32_t first, uint32_t second) {
   // Byte 4 of the permutation's eight is 0: the upper byte of each half.
   return {{SignedBytePair(first, 0x4140), SignedBytePair(first, 0x4342), SignedBytePair(second, 0x4140),
            SignedBytePair(second, 0x4342)}};
 }
 
 // Eight codes of four bits, less `offset`, which is a pair of 128 + the offset.
-__device__ __forceinline__ EightPairs Nibbles(uint32_t word, uint32_t offset) {
+TESSERA_LANE EightPairs Nibbles(uint32_t word, uint32_t offset) {
   EightPairs pairs;
-#pragma unroll
+  TESSERA_UNROLLED
   for (int i = 0; i < 4; ++i) pairs.pair[i] = SubtractPairs(UnderExponent(word >> (4 * i), 0x000f000fu), offset);
   return pairs;
 }
@@ -110,9 +71,7 @@ __device__ __forceinline__ EightPairs Nibbles(uint32_t word, uint32_t offset) {
 struct BF16Format {
   static constexpr int kPieceBytes = 16, kBlocks = 1;
   static constexpr bool kScaled = false, kMinimum = false, kPairs = true;
-  __device__ __forceinline__ static EightPairs Pairs(const uint4& piece, int) {
-    return {{piece.x, piece.y, piece.z, piece.w}};
-  }
+  TESSERA_LANE static EightPairs Pairs(const uint4& piece, int) { return {{piece.x, piece.y, piece.z, piece.w}}; }
 };
 struct F32Format {
   static constexpr int kPieceBytes = 32, kBlocks = 1;
@@ -121,21 +80,21 @@ struct F32Format {
 struct Q8Format {
   static constexpr int kPieceBytes = 16, kBlocks = 2, kScaleBytes = 2;
   static constexpr bool kScaled = true, kMinimum = false, kPairs = true;
-  __device__ __forceinline__ static EightPairs Pairs(const uint4& piece, int b) {
+  TESSERA_LANE static EightPairs Pairs(const uint4& piece, int b) {
     return b == 0 ? SignedBytes(piece.x, piece.y) : SignedBytes(piece.z, piece.w);
   }
 };
 struct Q4Format {
   static constexpr int kPieceBytes = 16, kBlocks = 4, kScaleBytes = 2;
   static constexpr bool kScaled = true, kMinimum = false, kPairs = true;
-  __device__ __forceinline__ static EightPairs Pairs(const uint4& piece, int b) {
+  TESSERA_LANE static EightPairs Pairs(const uint4& piece, int b) {
     return Nibbles(b == 0 ? piece.x : b == 1 ? piece.y : b == 2 ? piece.z : piece.w, 0x43084308u);  // 136
   }
 };
 struct Q4MinimumFormat {
   static constexpr int kPieceBytes = 16, kBlocks = 4, kScaleBytes = 4;
   static constexpr bool kScaled = true, kMinimum = true, kPairs = true;
-  __device__ __forceinline__ static EightPairs Pairs(const uint4& piece, int b) {
+  TESSERA_LANE static EightPairs Pairs(const uint4& piece, int b) {
     return Nibbles(b == 0 ? piece.x : b == 1 ? piece.y : b == 2 ? piece.z : piece.w, 0x43004300u);  // 128
   }
 };
@@ -149,50 +108,50 @@ struct Piece {
   uint32_t scales[kScaleWords];  // pairs of f16
 
   // Piece `index` of the row: that of lane index % 4 in group index / 4.
-  __device__ __forceinline__ void Load(const WeightView::Row& row, int index) {
+  TESSERA_LANE void Load(const WeightView::Row& row, int index) {
     const int at = index * Format::kPieceBytes;
     const bool inside = at < row.bytes;
-#pragma unroll
+    TESSERA_UNROLLED
     for (int i = 0; i < kLoads; ++i) {
       bytes[i] = make_uint4(0, 0, 0, 0);
       if (inside) bytes[i] = LoadStreaming(row.values + static_cast<uint32_t>(at + 16 * i));
     }
     if constexpr (Format::kScaled) {
       const unsigned char* from = row.scales + static_cast<uint32_t>(index / 4 * (4 * kScaleWords));
-#pragma unroll
+      TESSERA_UNROLLED
       for (int i = 0; i < kScaleWords; ++i) scales[i] = 0;
       if (inside) LoadScales(from, scales);
     }
   }
 
-  __device__ __forceinline__ EightPairs Pairs(int b) const { return Format::Pairs(bytes[0], b); }
-  __device__ __forceinline__ float Scale(int b) const { return Half(Format::kMinimum ? 2 * b : b); }
-  __device__ __forceinline__ float Minimum(int b) const { return Half(2 * b + 1); }
+  TESSERA_LANE EightPairs Pairs(int b) const { return Format::Pairs(bytes[0], b); }
+  TESSERA_LANE float Scale(int b) const { return Half(Format::kMinimum ? 2 * b : b); }
+  TESSERA_LANE float Minimum(int b) const { return Half(2 * b + 1); }
 
   // The eight values of block b in f32, as kernels::DequantizeRow gives them.
-  __device__ __forceinline__ void Values(int b, float (&out)[8]) const {
+  TESSERA_LANE void Values(int b, float (&out)[8]) const {
     if constexpr (Format::kPairs) {
       const EightPairs pairs = Pairs(b);
-#pragma unroll
+      TESSERA_UNROLLED
       for (int i = 0; i < 4; ++i) out[2 * i] = LowFloat(pairs.pair[i]), out[2 * i + 1] = HighFloat(pairs.pair[i]);
       if constexpr (Format::kScaled) {
         const float scale = Scale(b), minimum = Format::kMinimum ? Minimum(b) : 0.0f;
-#pragma unroll
+        TESSERA_UNROLLED
         for (int i = 0; i < 8; ++i) out[i] = Format::kMinimum ? fmaf(scale, out[i], minimum) : scale * out[i];
       }
     } else {
-#pragma unroll
+      TESSERA_UNROLLED
       for (int i = 0; i < 2; ++i) {
-        out[4 * i] = __uint_as_float(bytes[i].x), out[4 * i + 1] = __uint_as_float(bytes[i].y);
-        out[4 * i + 2] = __uint_as_float(bytes[i].z), out[4 * i + 3] = __uint_as_float(bytes[i].w);
+        out[4 * i] = FloatOf(bytes[i].x), out[4 * i + 1] = FloatOf(bytes[i].y);
+        out[4 * i + 2] = FloatOf(bytes[i].z), out[4 * i + 3] = FloatOf(bytes[i].w);
       }
     }
   }
 
  private:
-  __device__ __forceinline__ float Half(int i) const {
+  TESSERA_LANE float Half(int i) const {
     const uint32_t word = scales[i / 2];
-    return __half2float(__ushort_as_half(static_cast<unsigned short>(i % 2 == 0 ? word & 0xffffu : word >> 16)));
+    return FloatOfHalf(static_cast<uint16_t>(i % 2 == 0 ? word & 0xffffu : word >> 16));
   }
 };
 
