@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <memory>
 #include <string_view>
 #include <vector>
 
@@ -40,7 +41,7 @@ std::shared_ptr<std::byte> RandomBits(int64_t bytes) {
     Tensor words = Tensor::Empty({int64_t{4} << 20}, DType::kI32);
     Random random(1);
     for (int32_t& word : words.mutable_data<int32_t>()) word = static_cast<int32_t>(random.Next() & 0xbfffbfffu);
-    return new Tensor(words.To(Device::kCuda));
+    return std::make_unique<Tensor>(words.To(Device::kCuda)).release();
   }();
   const std::shared_ptr<std::byte> memory = gpu::Allocate(bytes);
   for (int64_t at = 0; at < bytes; at += pattern.bytes())

@@ -7,7 +7,7 @@ namespace tessera::cli {
 void AddDevice(CLI::App& command, std::string& name) {
   command
       .add_option("--device", name,
-                  "Where to compute: cpu, or cuda (a Hopper GPU; text of the Llama and Qwen2 families)")
+                  "Where to compute: cpu, or cuda (a Hopper GPU; Llama, Qwen2, Qwen2-VL and Qwen2.5-VL)")
       ->check(CLI::IsMember({"cpu", "cuda"}))
       ->capture_default_str();
 }

@@ -2,7 +2,9 @@
 
 #include <cuda_runtime_api.h>
 
+#include <algorithm>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <string_view>
 #include <utility>
@@ -87,7 +89,8 @@ class Blocks {
 
 // Never destroyed: tensors of static storage may outlive anything.
 std::shared_ptr<Blocks>& CurrentBlocks() {
-  static std::shared_ptr<Blocks>& everyones = *new std::shared_ptr<Blocks>(std::make_shared<Blocks>());
+  static std::shared_ptr<Blocks>& everyones =
+      *std::make_unique<std::shared_ptr<Blocks>>(std::make_shared<Blocks>()).release();
   thread_local std::shared_ptr<Blocks> mine = everyones;
   return mine;
 }

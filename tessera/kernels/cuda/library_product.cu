@@ -103,12 +103,12 @@ Plan MakePlan(const Library& library, const Operands& o) {
 
 void Multiply(const Operands& o) {
   static Library& library = *[] {
-    auto* made = new Library;
+    auto made = std::make_unique<Library>();
     Check(cublasLtCreate(&made->handle), "its start");
     made->workspace = gpu::Allocate(kWorkspaceBytes);
-    return made;
+    return made.release();  // never destroyed: the GPU may be gone before it
   }();
-  static std::map<Key, Plan>& plans = *new std::map<Key, Plan>;
+  static std::map<Key, Plan>& plans = *std::make_unique<std::map<Key, Plan>>().release();
   const Key key = {o.m,
                    o.n,
                    o.k,
