@@ -63,39 +63,26 @@ struct PagedLists {
 void LaunchPaged(const void* q, const PagedKeys& keys, const AttentionShape& s, const PagedLists& lists,
                  const AttentionOutputs& result, Stream stream) {
   const int multiprocessors = RequireSupported(s).multiprocessors;
-  const auto with_type = [&]<int kDqk, int kDv>() {
-    const auto launch = [&]<typename T>(T) {
-      using C = DecodeConfig<T, kDqk, kDv>;
-      const HeadOrder heads{s.heads, s.kv_heads, 1};
-      const int64_t rows = keys.page_count * s.kv_heads * 64, items = lists.most_splits * s.kv_heads;
-      Require(items < (int64_t{1} << 31), "attention: {} splits are more than a GPU counts", items);
-      const DecodeArguments<T> arguments{static_cast<const T*>(q),
-                                         MakeTileMap(keys.k, s.dtype, rows, 1, kDqk, 64),
-                                         MakeTileMap(keys.v, s.dtype, rows, 1, kDv, 64),
-                                         lists.pages,
-                                         lists.splits,
-                                         lists.split_count,
-                                         heads,
-                                         s.scale,
-                                         lists.o,
-                                         lists.lse};
-      LaunchChainedOn(stream, DecodeKernel<C>, std::min<int64_t>(items, multiprocessors * C::kBlocks), C::kThreads,
-                      kSharedBytes<DecodeShared<C>>, arguments);
-      LaunchChainedOn(stream, CombineKernel<kDv, T>, lists.combine_count * s.heads, kDv, 0, lists.o, lists.lse,
-                      lists.combine, heads, static_cast<T*>(result.o), result.lse);
-    };
-    s.dtype == DType::kBF16 ? launch(BFloat16{}) : launch(Float16{});
-  };
-  switch (s.head_dim) {
-    case 64:
-      return with_type.template operator()<64, 64>();
-    case 128:
-      return with_type.template operator()<128, 128>();
-    case 192:
-      return with_type.template operator()<192, 128>();
-    default:
-      return with_type.template operator()<256, 256>();
-  }
+  WithHeads(s, [&]<typename T, int kDqk, int kDv>() {
+    using C = DecodeConfig<T, kDqk, kDv>;
+    const HeadOrder heads{s.heads, s.kv_heads, 1};
+    const int64_t rows = keys.page_count * s.kv_heads * 64, items = lists.most_splits * s.kv_heads;
+    Require(items < (int64_t{1} << 31), "attention: {} splits are more than a GPU counts", items);
+    const DecodeArguments<T> arguments{static_cast<const T*>(q),
+                                       MakeTileMap(keys.k, s.dtype, rows, 1, kDqk, 64),
+                                       MakeTileMap(keys.v, s.dtype, rows, 1, kDv, 64),
+                                       lists.pages,
+                                       lists.splits,
+                                       lists.split_count,
+                                       heads,
+                                       s.scale,
+                                       lists.o,
+                                       lists.lse};
+    LaunchChainedOn(stream, DecodeKernel<C>, std::min<int64_t>(items, multiprocessors * C::kBlocks), C::kThreads,
+                    kSharedBytes<DecodeShared<C>>, arguments);
+    LaunchChainedOn(stream, CombineKernel<kDv, T>, lists.combine_count * s.heads, kDv, 0, lists.o, lists.lse,
+                    lists.combine, heads, static_cast<T*>(result.o), result.lse);
+  });
 }
 
 }  // namespace

@@ -45,18 +45,14 @@ struct AttentionPlan::Lists {
 // refuses it.
 TileMap MakeTileMap(const void* data, DType dtype, int64_t rows, int heads, int dim, int tile_rows);
 
-// Calls body.operator()<T, D, Dv, causal>() for the shape and pattern.
+// Calls body.operator()<T, D, Dv>() for the shape.
 template <typename Body>
-void WithAttentionShape(const AttentionPlan::Lists& plan, Body body) {
-  const auto with_causality = [&]<typename T, int kDqk, int kDv>() {
-    plan.pattern.causal ? body.template operator()<T, kDqk, kDv, true>()
-                        : body.template operator()<T, kDqk, kDv, false>();
-  };
+void WithHeads(const AttentionShape& shape, Body body) {
   const auto with_type = [&]<int kDqk, int kDv>() {
-    plan.shape.dtype == DType::kBF16 ? with_causality.template operator()<BFloat16, kDqk, kDv>()
-                                     : with_causality.template operator()<Float16, kDqk, kDv>();
+    shape.dtype == DType::kBF16 ? body.template operator()<BFloat16, kDqk, kDv>()
+                                : body.template operator()<Float16, kDqk, kDv>();
   };
-  switch (plan.shape.head_dim) {
+  switch (shape.head_dim) {
     case 64:
       return with_type.template operator()<64, 64>();
     case 128:
@@ -66,6 +62,15 @@ void WithAttentionShape(const AttentionPlan::Lists& plan, Body body) {
     default:
       return with_type.template operator()<256, 256>();
   }
+}
+
+// Calls body.operator()<T, D, Dv, causal>() for the shape and pattern.
+template <typename Body>
+void WithAttentionShape(const AttentionPlan::Lists& plan, Body body) {
+  WithHeads(plan.shape, [&]<typename T, int kDqk, int kDv>() {
+    plan.pattern.causal ? body.template operator()<T, kDqk, kDv, true>()
+                        : body.template operator()<T, kDqk, kDv, false>();
+  });
 }
 
 // A block's shared memory. It begins at a multiple of 1024, as the swizzle wants it, and at an address that the
