@@ -65,6 +65,24 @@ TEST(FlashAttention, ExtremeScoresNeitherOverflowNorLoseTheLargest) {
   });
 }
 
+// f32 cannot tell scores of 10¹⁰ from their neighbours, but whichever of the largest wins, a row is a mean of the
+// values that it sees.
+TEST(FlashAttention, ScoresBeyondWhatF32ResolvesStillGiveMeansOfValues) {
+  ForEachIsa([](Isa) {
+    const AttentionCase c{"beyond", OneSequence(130, 300), 2, 1, 16, 8};
+    for (const DType dtype : {DType::kF32, DType::kBF16}) {
+      for (const float size : {1e8f, 1e9f, 3e10f, 1e14f, 1e20f}) {
+        AttentionOperands x = c.Operands(5);
+        for (float& value : x.q.mutable_data<float>()) value *= size;
+        for (Tensor* operand : {&x.q, &x.k, &x.v}) *operand = operand->To(dtype);
+        const Tensor o = Attention(x, c.Spec()).o.To(DType::kF32);
+        const double largest = Largest(x.v.To(DType::kF32));
+        for (const float value : o.data<float>()) ASSERT_LE(std::abs(value), 1.01 * largest) << size;
+      }
+    }
+  });
+}
+
 // What the mask hides contributes nothing, NaN and infinity included; what is seen spreads to the rows that see it.
 void PoisonKeys(DType dtype) {
   const AttentionCase c{"nan", OneSequence(100, 100), 2, 1, 16, 24};

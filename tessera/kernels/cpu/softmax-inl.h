@@ -108,6 +108,7 @@ struct RowState {
 };
 
 constexpr float kFarAbove = 8;
+constexpr float kCoarse = 0x1p27f;  // rounding leaves that much from here on
 
 // p = 2^y and l <- shrink · l + p.
 template <typename T>
@@ -141,20 +142,27 @@ HWY_INLINE float OnlineSoftmax(const float* s, size_t lo, size_t hi, float facto
       row.m = most;
     }
     ShiftedScores<kWhole>(s, lo, hi, factor, row.m > -kInfinity ? row.m : 0, y);  // -inf alone has weight 0
+    // m is rounded: of a score of 2²⁷ and more so much is left that its own weight would be anything from 0 to
+    // infinity.
+    const float left = std::abs(Most(y));
+    if (left > kFarAbove && left < kInfinity) {
+      const Vector top = hn::Set(Floats(), Most(y));
+      for (Vector& each : y) each = hn::Sub(each, top);
+    }
   }
   StoreWeights(y, shrink, row.l, p);
   return shrink;
 }
 
-// The first m of rows whose tile is whole, as OnlineSoftmax has it, up to the first that has one or finds none; returns
-// how many.
+// The first m of rows whose tile is whole, as OnlineSoftmax has it, up to the first that has one or finds none that is
+// right to within kFarAbove; returns how many.
 inline HWY_NOINLINE size_t StartRows(const float* s, size_t rows, float factor, float* m) {
   for (size_t r = 0; r < rows; ++r) {
     if (m[r] > -kInfinity) return r;
     Vector y[kTileVectors];
     ShiftedScores<true>(s + r * kTile, 0, kTile, factor, 0, y);
     const float most = Most(y);
-    if (!(most > -kInfinity)) return r;
+    if (!(std::abs(most) < kCoarse)) return r;
     m[r] = most;
   }
   return rows;
