@@ -189,7 +189,10 @@ class KeyTiles {
   static constexpr int64_t kFirstBytes = 4096;
 
   Panel<T> Keys() const { return {kt_.get(), work_.key_dim, kTile, kTile}; }
-  Panel<T> Values() const { return {v_.get(), kTile, work_.value_width(), work_.value_width()}; }
+  Panel<T> Values() const {
+    const size_t width = work_.value_width();
+    return {v_.get(), kTile, width, width, width - work_.value_dim >= kColumnStep / 2};
+  }
 
   HeadPages Pages() const { return {work_.pages, *work_.sequences[sequence_].sequence, kv_head_, *layout_}; }
   const std::byte* Page(int64_t t) const { return Pages().Block(t); }

@@ -22,6 +22,7 @@
 #include <cstring>
 #include <limits>
 #include <type_traits>
+#include <utility>
 
 #include "tessera/core/dtype.h"
 
@@ -80,6 +81,7 @@ struct Panel {
   T* data;
   size_t depth, cols;
   size_t stride;
+  bool half_last = false;  // nobody needs the last eight columns: MulAdd may leave theirs alone
 
   size_t steps() const { return (depth + kPerWord<T> - 1) / kPerWord<T>; }
   // Words c … c + kLanes - 1 of step u.
@@ -88,9 +90,9 @@ struct Panel {
   }
   T* Step(size_t u) const { return data + u * stride * kPerWord<T>; }
   T& At(size_t p, size_t c) const { return Step(p / kPerWord<T>)[c * kPerWord<T> + p % kPerWord<T>]; }
-  Panel Depth(size_t n) const { return {data, n, cols, stride}; }
+  Panel Depth(size_t n) const { return {data, n, cols, stride, half_last}; }
   Panel Cols(size_t n) const { return {data, depth, n, stride}; }  // the first n
-  operator Panel<const T>() const { return {data, depth, cols, stride}; }
+  operator Panel<const T>() const { return {data, depth, cols, stride, half_last}; }
 };
 
 // sum + the products of the word at `a` with each word of b.
@@ -104,21 +106,40 @@ HWY_INLINE Vector AddProducts(const BFloat16* a, Vector b, Vector sum) {
   return Vector{
       _mm512_dpbf16_ps(sum.raw, reinterpret_cast<__m512bh>(b.raw), reinterpret_cast<__m512bh>(_mm512_set1_ps(pair)))};
 }
+
+// The same of eight words: half the work for processors that multiply sixteen in two steps.
+HWY_INLINE __m256 AddHalf(const float* a, Vector b, __m256 sum) {
+  return _mm256_fmadd_ps(_mm512_castps512_ps256(_mm512_set1_ps(*a)), _mm512_castps512_ps256(b.raw), sum);
+}
+HWY_INLINE __m256 AddHalf(const BFloat16* a, Vector b, __m256 sum) {
+  float pair;
+  std::memcpy(&pair, a, sizeof(pair));
+  return _mm256_dpbf16_ps(sum, reinterpret_cast<__m256bh>(_mm512_castps512_ps256(b.raw)),
+                          reinterpret_cast<__m256bh>(_mm512_castps512_ps256(_mm512_set1_ps(pair))));
+}
 #endif
 
-// kR rows by kN vectors of C = A B (or C += A B), from column j of B on. B is a Panel, or anything else that has
-// `cols`, steps() and Load(u, c): operands that are converted in registers. Ahead(u, c, n), if it has that, asks for
-// later words.
-template <size_t kR, size_t kN, bool kAdd, typename T, class B>
+// kR rows by kN vectors of C = A B (or C += A B), from column j of B on; of the last vector only one half with kHalf. B
+// is a Panel, or anything else that has `cols`, steps() and Load(u, c): operands that are converted in registers.
+// Ahead(u, c, n), if it has that, asks for later words.
+template <size_t kR, size_t kN, bool kAdd, bool kHalf, typename T, class B>
 HWY_INLINE void Block(const T* HWY_RESTRICT a, size_t a_stride, const B& b, size_t j, float* HWY_RESTRICT c,
                       size_t c_stride) {
   const Floats df;
-  Vector sum[kR][kN];
+  constexpr size_t kWhole = kN - (kHalf ? 1 : 0), kSums = kWhole > 0 ? kWhole : 1;
+  Vector sum[kR][kSums];
 #pragma GCC unroll 12
   for (size_t r = 0; r < kR; ++r) {
 #pragma GCC unroll 4
-    for (size_t n = 0; n < kN; ++n) sum[r][n] = kAdd ? hn::LoadU(df, c + r * c_stride + n * kLanes) : hn::Zero(df);
+    for (size_t n = 0; n < kWhole; ++n) sum[r][n] = kAdd ? hn::LoadU(df, c + r * c_stride + n * kLanes) : hn::Zero(df);
   }
+#if HWY_TARGET == HWY_AVX3
+  __m256 half[kR];
+  if constexpr (kHalf) {
+#pragma GCC unroll 12
+    for (size_t r = 0; r < kR; ++r) half[r] = _mm256_loadu_ps(c + r * c_stride + kWhole * kLanes);
+  }
+#endif
   for (size_t u = 0, steps = b.steps(); u < steps; ++u, a += kPerWord<T>) {
     if constexpr (requires { b.Ahead(u, j, kN * kLanes); }) b.Ahead(u, j, kN * kLanes);
     Vector row[kN];
@@ -127,32 +148,38 @@ HWY_INLINE void Block(const T* HWY_RESTRICT a, size_t a_stride, const B& b, size
 #pragma GCC unroll 12
     for (size_t r = 0; r < kR; ++r) {
 #pragma GCC unroll 4
-      for (size_t n = 0; n < kN; ++n) sum[r][n] = AddProducts(a + r * a_stride, row[n], sum[r][n]);
+      for (size_t n = 0; n < kWhole; ++n) sum[r][n] = AddProducts(a + r * a_stride, row[n], sum[r][n]);
+#if HWY_TARGET == HWY_AVX3
+      if constexpr (kHalf) half[r] = AddHalf(a + r * a_stride, row[kWhole], half[r]);
+#endif
     }
   }
 #pragma GCC unroll 12
   for (size_t r = 0; r < kR; ++r) {
 #pragma GCC unroll 4
-    for (size_t n = 0; n < kN; ++n) hn::StoreU(sum[r][n], df, c + r * c_stride + n * kLanes);
+    for (size_t n = 0; n < kWhole; ++n) hn::StoreU(sum[r][n], df, c + r * c_stride + n * kLanes);
+#if HWY_TARGET == HWY_AVX3
+    if constexpr (kHalf) _mm256_storeu_ps(c + r * c_stride + kWhole * kLanes, half[r]);
+#endif
   }
 }
 
 // The same for the last rows of A, fewer than kR.
-template <size_t kR, size_t kN, bool kAdd, typename T, class B>
+template <size_t kR, size_t kN, bool kAdd, bool kHalf, typename T, class B>
 HWY_INLINE void LastRows(Tile<const T> a, const B& b, size_t j, float* c, size_t c_stride) {
   if constexpr (kR > 1) {
-    if (a.rows == kR - 1) return Block<kR - 1, kN, kAdd>(a.data, a.stride, b, j, c, c_stride);
-    LastRows<kR - 1, kN, kAdd>(a, b, j, c, c_stride);
+    if (a.rows == kR - 1) return Block<kR - 1, kN, kAdd, kHalf>(a.data, a.stride, b, j, c, c_stride);
+    LastRows<kR - 1, kN, kAdd, kHalf>(a, b, j, c, c_stride);
   }
 }
 
-template <size_t kN, bool kAdd, typename T, class B>
+template <size_t kN, bool kAdd, bool kHalf, typename T, class B>
 void BlockRows(Tile<const T> a, const B& b, size_t j, float* c, size_t c_stride) {
   constexpr size_t kGroup = kGroupRows<kN>;
   size_t r = 0;
   for (; r + kGroup <= a.rows; r += kGroup)
-    Block<kGroup, kN, kAdd>(a.Row(r), a.stride, b, j, c + r * c_stride, c_stride);
-  LastRows<kGroup, kN, kAdd>(a.Rows(r, a.rows - r), b, j, c + r * c_stride, c_stride);
+    Block<kGroup, kN, kAdd, kHalf>(a.Row(r), a.stride, b, j, c + r * c_stride, c_stride);
+  LastRows<kGroup, kN, kAdd, kHalf>(a.Rows(r, a.rows - r), b, j, c + r * c_stride, c_stride);
 }
 
 // Blocks of kBlockVectors; a single vector at the end goes with one of them as three and two: one alone waits for
@@ -161,8 +188,11 @@ template <bool kAdd, typename T, class B>
 void Product(Tile<const T> a, const B& b, Tile<float> c) {
   size_t j = 0;
   const auto block = [&]<size_t kN>(std::integral_constant<size_t, kN>) {
-    BlockRows<kN, kAdd>(a, b, j, c.data + j, c.stride);
-    j += kN * kLanes;
+    const size_t from = std::exchange(j, j + kN * kLanes);
+    if constexpr (kAdd && HWY_TARGET == HWY_AVX3 && requires { b.half_last; }) {
+      if (b.half_last && j == b.cols) return BlockRows<kN, kAdd, true>(a, b, from, c.data + from, c.stride);
+    }
+    BlockRows<kN, kAdd, false>(a, b, from, c.data + from, c.stride);
   };
   const auto left = [&] { return (b.cols - j) / kLanes; };
   while (left() >= kBlockVectors && !(kBlockVectors == 4 && left() == 5))
