@@ -13,13 +13,27 @@
 namespace tessera::kernels {
 namespace {
 
-void Check(const Tensor& x, std::span<const Tensor> weights) {
+void Check(const Tensor& x, std::span<const Tensor> weights, const Tensor& beside, DType dtype) {
   Require(x.rank() == 3 && x.dim(1) == std::ssize(weights) && !weights.empty(),
           "product of each head: x {} and {} weights; x must be [tokens, heads, inputs], a weight for each head",
           x.shape(), weights.size());
   for (const Tensor& w : weights)
     Require(w.rank() == 2 && w.dim(1) == x.dim(2) && w.dim(0) == weights[0].dim(0),
             "product of each head: weight {} beside {}, for x {}", w.shape(), weights[0].shape(), x.shape());
+  Require(!beside.defined() || (beside.dtype() == dtype && beside.rank() == 3 && beside.dim(0) == x.dim(0) &&
+                                beside.dim(1) == x.dim(1) && beside.contiguous()),
+          "product of each head: the numbers beside those of x {} are not {} [tokens, heads, numbers] in order",
+          x.shape(), Name(dtype));
+}
+
+// A head's numbers of `from` [T, H, P] behind its first `at` in y.
+void PutBeside(const Tensor& from, int64_t at, Tensor& y) {
+  const int64_t value = Info(y.dtype()).block_bytes, width = from.dim(2) * value, rows = from.dim(0) * from.dim(1);
+  std::byte* to = y.mutable_raw() + at * value;
+  ParallelForRange(rows, 1024, [&](int64_t begin, int64_t end) {
+    for (int64_t r = begin; r < end; ++r)
+      std::memcpy(to + r * y.dim(2) * value, from.raw() + r * width, static_cast<size_t>(width));
+  });
 }
 
 // The rows of each head among those of x [T · H, K].
@@ -53,10 +67,13 @@ std::optional<std::vector<ProductJob>> JobsOfHeads(const Tensor& x, std::span<co
 
 }  // namespace
 
-Tensor ProductOfEachHead(const Tensor& x, std::span<const Tensor> weights, DType dtype, ProductPrecision precision) {
-  Check(x, weights);
+Tensor ProductOfEachHead(const Tensor& x, std::span<const Tensor> weights, DType dtype, ProductPrecision precision,
+                         const Tensor& beside) {
+  Check(x, weights, beside, dtype);
   const Tensor rows = x.Reshape({x.dim(0) * x.dim(1), x.dim(2)});
-  Tensor y = Tensor::Empty({x.dim(0), x.dim(1), weights[0].dim(0)}, dtype);
+  const int64_t outputs = weights[0].dim(0);
+  Tensor y = Tensor::Empty({x.dim(0), x.dim(1), outputs + (beside.defined() ? beside.dim(2) : 0)}, dtype);
+  if (beside.defined()) PutBeside(beside, outputs, y);
   const std::vector<std::vector<int64_t>> chosen = RowsOfHeads(x);
   const auto is_double = [](const Tensor& t) { return t.dtype() == DType::kF64; };
   const bool inner =
@@ -88,7 +105,8 @@ Tensor ProductOfEachHead(const Tensor& x, std::span<const Tensor> weights, DType
     const Tensor own = Products(GatherRows(rows, chosen[h]), {&part, 1}, dtype, precision)[0];
     const int64_t row_bytes = own.dim(1) * Info(dtype).block_bytes;
     for (int64_t t = 0; t < own.dim(0); ++t)
-      std::memcpy(PlaceOf(y, h) + t * y.dim(1) * row_bytes, own.raw() + t * row_bytes, static_cast<size_t>(row_bytes));
+      std::memcpy(PlaceOf(y, h) + t * y.dim(1) * y.dim(2) * Info(dtype).block_bytes, own.raw() + t * row_bytes,
+                  static_cast<size_t>(row_bytes));
   }
   return y;
 }

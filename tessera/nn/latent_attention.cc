@@ -96,11 +96,11 @@ Tensor LatentAttention::OverLatents(const Queries& q, const Tensor& latent, cons
   const int64_t T = latent.dim(0), R = shape_.latent;
   const Absorbed now = absorbed_.keys.empty() ? Absorb() : Absorbed{};
   const Absorbed& absorbed = absorbed_.keys.empty() ? now : absorbed_;
-  const std::vector<Tensor> queries{ops::LinearOfEachHead(q.nope, absorbed.keys, precision_), q.rope};
+  const Tensor queries = ops::LinearOfEachHead(q.nope, absorbed.keys, precision_, q.rope);
   const Tensor values = ops::Reshape(latent, {T, 1, R});
   const std::vector<Tensor> keys{values, key};
-  const Tensor o = AttendInContext(ops::Concat(queries, -1), ops::Concat(keys, -1), values, context, shape_.layer,
-                                   {.scale = shape_.scale});
+  const Tensor o =
+      AttendInContext(queries, ops::Concat(keys, -1), values, context, shape_.layer, {.scale = shape_.scale});
   return ops::LinearOfEachHead(o, absorbed.values, precision_);
 }
 

@@ -174,16 +174,18 @@ std::vector<Tensor> LinearEach(const Tensor& x, std::span<const LinearPart> part
   return results;
 }
 
-Tensor LinearOfEachHead(const Tensor& x, std::span<const Tensor> weights, LinearPrecision precision) {
+Tensor LinearOfEachHead(const Tensor& x, std::span<const Tensor> weights, LinearPrecision precision,
+                        const Tensor& beside) {
   Require(x.defined() && x.rank() == 3 && x.dim(1) == std::ssize(weights),
           "linear of each head: {} weights for x {}; it must be [tokens, heads, inputs]", weights.size(), x.shape());
   for (const Tensor& weight : weights) Check(x, weight, {});
-  if (!Tracked(x) && std::ranges::none_of(weights, Tracked))
-    return kernels::ProductOfEachHead(x.Contiguous(), weights, x.dtype(), precision);
+  if (!AnyTracked(x, beside) && std::ranges::none_of(weights, Tracked))
+    return kernels::ProductOfEachHead(x.Contiguous(), weights, x.dtype(), precision, beside);
   std::vector<Tensor> results;
   for (int64_t h = 0; h < x.dim(1); ++h)
     results.push_back(Linear(Slice(x, 1, h, h + 1), weights[static_cast<size_t>(h)], {.precision = precision}));
-  return Concat(results, 1);
+  const Tensor y = Concat(results, 1);
+  return beside.defined() ? Concat(std::array{y, beside}, 2) : y;
 }
 
 Tensor GatedLinear(const Tensor& x, const LinearPart& gate, const LinearPart& up, LinearPrecision precision) {

@@ -45,9 +45,9 @@ std::vector<Tensor> LinearEach(const Tensor& x, std::span<const LinearPart> part
 
 // y[:, h] = x[:, h] W_hᵀ: a layer for each head, x [T, H, K] and H weights [N, K] -> [T, H, N] in x's dtype, bit for
 // bit what Linear gives of each head alone. In inference heads are read and written where they lie, in one parallel
-// loop.
+// loop. With `beside` [T, H, P] of the same dtype, [y, beside] along the last axis: [T, H, N + P].
 Tensor LinearOfEachHead(const Tensor& x, std::span<const Tensor> weights,
-                        LinearPrecision precision = LinearPrecision::kFast);
+                        LinearPrecision precision = LinearPrecision::kFast, const Tensor& beside = {});
 
 // y = silu(x W_gateᵀ + b_gate) ∘ (x W_upᵀ + b_up): the first half of a gated feed-forward layer (Shazeer 2020), bit for
 // bit what SiluMul of the two layers gives. In inference without biases the two products are never stored.

@@ -9,6 +9,7 @@
 #include "tessera/core/random.h"
 #include "tessera/ops/differentiable.h"
 #include "tessera/ops/elementwise.h"
+#include "tessera/ops/view.h"
 
 namespace tessera::ops {
 namespace {
@@ -78,6 +79,24 @@ TEST(LinearOfEachHead, HasTheBitsOfItsLayers) {
   }
 }
 
+TEST(LinearOfEachHead, PutsOthersNumbersBesideThoseOfAHead) {
+  for (const DType dtype : {DType::kF64, DType::kF32, DType::kBF16}) {
+    for (const int64_t rows : {1, 40}) {
+      const Tensor x = RandomTensor({rows, 2, 32}, 1, dtype), beside = RandomTensor({rows, 2, 3}, 4, dtype);
+      const std::vector<Tensor> weights = {RandomTensor({37, 32}, 2, dtype), RandomTensor({37, 32}, 3, dtype)};
+      const Tensor y = LinearOfEachHead(x, weights, LinearPrecision::kFast, beside);
+      const Tensor expected = Concat(std::array{LinearOfEachHead(x, weights), beside}, 2);
+      ASSERT_EQ(y.shape(), Shape({rows, 2, 40}));
+      EXPECT_EQ(std::memcmp(y.raw(), expected.raw(), static_cast<size_t>(y.bytes())), 0) << Name(dtype) << rows;
+    }
+  }
+  ExpectDerivativesAgree(
+      [](std::vector<Tensor> in) {
+        return LinearOfEachHead(in[0], std::vector<Tensor>{in[1], in[2]}, LinearPrecision::kFast, in[3]);
+      },
+      {RandomTensor({3, 2, 8}, 1), RandomTensor({5, 8}, 2), RandomTensor({5, 8}, 3), RandomTensor({3, 2, 4}, 4)});
+}
+
 TEST(LinearOfEachHead, HasTheDerivativesOfItsLayers) {
   ExpectDerivativesAgree(
       [](std::vector<Tensor> in) {
@@ -92,6 +111,9 @@ TEST(LinearOfEachHead, SaysWhatDoesNotFit) {
   EXPECT_THROW(LinearOfEachHead(x, std::vector<Tensor>{w, RandomTensor({5, 9}, 3)}), Error);
   EXPECT_THROW(LinearOfEachHead(x, std::vector<Tensor>{w, RandomTensor({4, 8}, 3)}), Error);
   EXPECT_EQ(LinearOfEachHead(Tensor::Zeros({0, 2, 8}), std::vector<Tensor>{w, w}).shape(), Shape({0, 2, 5}));
+  for (const Tensor& beside : {RandomTensor({2, 2, 3}, 4), RandomTensor({3, 3, 3}, 4), RandomTensor({3, 6}, 4),
+                               RandomTensor({3, 2, 3}, 4, DType::kBF16)})
+    EXPECT_THROW(LinearOfEachHead(x, std::vector<Tensor>{w, w}, LinearPrecision::kFast, beside), Error);
 }
 
 TEST(GatedLinear, IsSiluMulOfTheTwoLayersWithItsGradients) {
