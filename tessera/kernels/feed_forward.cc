@@ -50,9 +50,9 @@ std::optional<Stages> InIntegers(const Tensor& x, int64_t count, const FeedForwa
   return fits && s.gate.w_unit_bytes == s.up.w_unit_bytes ? std::optional(std::move(s)) : std::nullopt;
 }
 
-// Memory for what the stages read, one part after the other.
-void Place(std::span<Stages> stages, std::span<const RowChoice> chosen) {
-  int64_t bytes = 0;
+// Memory for what the stages read, one part after the other, behind `before` bytes at the start; returns these.
+std::byte* Place(std::span<Stages> stages, std::span<const RowChoice> chosen, int64_t before) {
+  int64_t bytes = before;
   for (size_t i = 0; i < stages.size(); ++i) {
     Stages& s = stages[i];
     s.same_input = i > 0 && stages[i - 1].input == s.input && !chosen[i].all() &&
@@ -60,7 +60,8 @@ void Place(std::span<Stages> stages, std::span<const RowChoice> chosen) {
     bytes += s.same_input ? 0 : s.input.bytes(s.gate.rows);
     bytes += s.middle.bytes(s.gate.rows);
   }
-  std::byte* place = ThreadScratch(Scratch::kActivations, bytes);
+  std::byte* const start = ThreadScratch(Scratch::kActivations, bytes);
+  std::byte* place = start + before;
   for (size_t i = 0; i < stages.size(); ++i) {
     Stages& s = stages[i];
     s.input.data = s.same_input ? stages[i - 1].input.data : place;
@@ -70,22 +71,42 @@ void Place(std::span<Stages> stages, std::span<const RowChoice> chosen) {
     s.down.x = place;
     place += s.middle.bytes(s.gate.rows);
   }
+  return start;
 }
 
-// y of all stages: each loop over everything that its threads can do at once.
-void Run(const Tensor& x, std::span<Stages> stages, std::span<const RowChoice> chosen, float* y) {
-  Place(stages, chosen);
+// What the stages read of x. Rows that several experts have chosen are rounded once, in groups of one row, and copied
+// from there.
+void ArrangeInputs(const Tensor& x, std::span<Stages> stages, std::span<const RowChoice> chosen) {
+  int64_t rows = 0;
+  bool alike = true;
+  for (size_t i = 0; i < stages.size(); ++i) {
+    rows += stages[i].gate.rows;
+    alike = alike && stages[i].input == stages[0].input && !chosen[i].all();
+  }
+  const bool once = alike && rows >= 2 * x.dim(0) && stages.size() > 1;
+  const ProductOperand& input = stages[0].input;
+  std::byte* each = Place(stages, chosen, once ? input.bytes(x.dim(0)) : 0);
+  if (once) GroupQuantizedRows(x, {}, 1, input.format, each);
   const auto arrange = [&](int64_t i) {
     const Stages& s = stages[static_cast<size_t>(i)];
-    if (!s.same_input) Arrange(x, chosen[static_cast<size_t>(i)], s.input, const_cast<std::byte*>(s.input.data));
+    const RowChoice& own = chosen[static_cast<size_t>(i)];
+    std::byte* to = const_cast<std::byte*>(s.input.data);
+    if (s.same_input) return;
+    if (once)
+      RegroupQuantizedRows(each, s.input.units, own.listed, s.input.max_rows, s.input.format, to);
+    else
+      Arrange(x, own, s.input, to);
   };
-  int64_t rows = 0;
-  for (const Stages& s : stages) rows += s.gate.rows;
   if (stages.size() == 1 || rows < 16) {
     for (int64_t i = 0; i < std::ssize(stages); ++i) arrange(i);
   } else {
     ParallelFor(std::ssize(stages), arrange);
   }
+}
+
+// y of all stages: each loop over everything that its threads can do at once.
+void Run(const Tensor& x, std::span<Stages> stages, std::span<const RowChoice> chosen, float* y) {
+  ArrangeInputs(x, stages, chosen);
   std::vector<ProductJob> gated, down;
   for (Stages& s : stages) {
     s.gate.up = &s.up;

@@ -127,6 +127,31 @@ TEST(ProductSwiGluEach, GivesEachPartTheRowsOfItsOwn) {
   });
 }
 
+// As experts have it: most rows are chosen several times, and their codes are copied instead of made again.
+TEST(ProductSwiGluEach, RowsThatManyPartsChooseAreTheSameInEach) {
+  ForEachIsa([](Isa) {
+    const Tensor x = RandomMatrix(19, 256, 1);
+    for (const DType dtype : {DType::kQ4_0, DType::kQ4_1, DType::kQ6_K, DType::kQ2_K}) {
+      SCOPED_TRACE(Name(dtype));
+      std::vector<FeedForwardPart> parts;
+      for (size_t e = 0; e < 5; ++e) {
+        std::vector<int64_t> rows;
+        for (int64_t t = 0; t < 19; ++t)
+          if ((static_cast<size_t>(t) * 3 + e) % 4 != 0) rows.push_back(t);
+        parts.push_back({Packed(RandomLayer({}, 10 * e + 1, dtype, dtype)), rows});
+      }
+      const Tensor y = ProductSwiGluEach(x, parts);
+      int64_t begin = 0;
+      for (const FeedForwardPart& part : parts) {
+        const int64_t end = begin + std::ssize(part.rows);
+        ExpectSameBits(y.Slice(0, begin, end), ProductSwiGlu(GatherRows(x, part.rows), part.weights));
+        begin = end;
+      }
+      EXPECT_GT(begin, 2 * x.dim(0));
+    }
+  });
+}
+
 // One kind of layer among them that integers do not multiply.
 TEST(ProductSwiGluEach, PartsOfSeveralKindsAreMultipliedAllTheSame) {
   const Tensor x = RandomMatrix(6, 256, 1);

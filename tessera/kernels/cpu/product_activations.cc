@@ -140,4 +140,21 @@ void GroupQuantizedRows(const Tensor& x, const RowChoice& chosen, int max_rows, 
   });
 }
 
+void RegroupQuantizedRows(const std::byte* rows, int64_t units, std::span<const int64_t> chosen, int max_rows,
+                          const PanelFormat& format, std::byte* out) {
+  const int64_t block = XBlockBytes(format), words = (block - kBlockValues) / 4;
+  for (int64_t first = 0; first < std::ssize(chosen); first += max_rows) {
+    const int64_t count = std::min<int64_t>(max_rows, std::ssize(chosen) - first);
+    for (int64_t r = 0; r < count; ++r) {
+      const std::byte* from = rows + chosen[static_cast<size_t>(first + r)] * units * block;
+      std::byte* to = out + first * units * block;
+      for (int64_t u = 0; u < units; ++u, from += block, to += count * block) {
+        std::memcpy(to + kBlockValues * r, from, kBlockValues);
+        std::byte* word = to + kBlockValues * count + 4 * r;
+        for (int64_t w = 0; w < words; ++w) std::memcpy(word + 4 * count * w, from + kBlockValues + 4 * w, 4);
+      }
+    }
+  }
+}
+
 }  // namespace tessera::kernels

@@ -27,5 +27,8 @@ void GroupBf16Rows(const Tensor& x, const RowChoice& chosen, int max_rows, std::
 // XBlocks of the format: M · K / 32 · XBlockBytes(format) bytes.
 void GroupQuantizedRows(const Tensor& x, const RowChoice& chosen, int max_rows, const PanelFormat& format,
                         std::byte* out);
+// The same of rows that are XBlocks already, `units` for each, in groups of one row: [M, units] of them.
+void RegroupQuantizedRows(const std::byte* rows, int64_t units, std::span<const int64_t> chosen, int max_rows,
+                          const PanelFormat& format, std::byte* out);
 
 }  // namespace tessera::kernels

@@ -181,25 +181,41 @@ void RoundBlocks(const float* x, int n, uint8_t* codes, int64_t next_codes, Roun
   }
 }
 
+// What XBlocks keep of the sums of a part's codes: bits of int32 or of f32.
+struct KeptSums {
+  alignas(32) uint32_t of[2][RoundedBlocks::kMost];
+
+  KeptSums(RoundedBlocks& rounded, const PanelFormat& format) {
+    constexpr int kMost = RoundedBlocks::kMost;
+    if (format.parts == 1) {
+      for (int i = 0; i < kMost; ++i) rounded.sums[0][i] += rounded.sums[1][i];
+    }
+    for (int part = 0; part < format.parts; ++part) {
+      const int32_t* sums = rounded.sums[part];
+      for (int i = 0; i < kMost; ++i) {
+        of[part][i] = format.minimum ? std::bit_cast<uint32_t>(rounded.scale[i] * static_cast<float>(sums[i]))
+                                     : static_cast<uint32_t>(-format.zero * sums[i]);
+      }
+    }
+  }
+};
+
 // Blocks of x at x, x + 32, … as XBlocks: codes and words of the next one lie that many bytes further.
 template <class V>
 void QuantizeBlocks(const float* x, int64_t count, const PanelFormat& format, int rows, uint8_t* codes, uint8_t* words,
                     int64_t next_codes, int64_t next_words) {
   constexpr int64_t kAtOnce = RoundedBlocks::kMost;
+  const int64_t next = 4 * rows;
   for (int64_t begin = 0; begin < count; begin += kAtOnce, x += kAtOnce * kBlockValues, codes += kAtOnce * next_codes) {
-    RoundedBlocks rounded;
+    RoundedBlocks rounded{};
     const int n = static_cast<int>(std::min(kAtOnce, count - begin));
     RoundBlocks<V>(x, n, codes, next_codes, rounded);
+    const KeptSums kept(rounded, format);
     for (int i = 0; i < n; ++i, words += next_words) {
       std::memcpy(words, &rounded.scale[i], 4);
-      std::memcpy(words + 4 * rows, &rounded.exponent[i], 4);
-      int32_t sums[2] = {rounded.sums[0][i], rounded.sums[1][i]};
-      if (format.parts == 1) sums[0] += sums[1];
-      for (int part = 0; part < format.parts; ++part) {
-        const float sum = rounded.scale[i] * static_cast<float>(sums[part]);
-        const int32_t start = -format.zero * sums[part];
-        std::memcpy(words + (8 + 4 * part) * rows, format.minimum ? static_cast<const void*>(&sum) : &start, 4);
-      }
+      std::memcpy(words + next, &rounded.exponent[i], 4);
+      std::memcpy(words + 2 * next, &kept.of[0][i], 4);
+      if (format.parts == 2) std::memcpy(words + 3 * next, &kept.of[1][i], 4);
     }
   }
 }

@@ -100,7 +100,7 @@ inline float ExponentOf(float scale) {
 struct RoundedBlocks {
   static constexpr int kMost = 8;
   alignas(64) float scale[kMost], exponent[kMost];
-  int32_t sums[2][kMost];
+  alignas(32) int32_t sums[2][kMost];
 };
 
 // A tile's record: codes u8 [8][64], and f32 [parts][4 or 5][16]: a part's scales times 1, 2^(1/4), √2 and 2^(3/4), and
