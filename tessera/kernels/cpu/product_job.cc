@@ -13,11 +13,13 @@
 namespace tessera::kernels {
 namespace {
 
-// Panels whose tiles are kept at once: x is read from memory once for all of them. Together they take half of a core's
-// L2 at most.
-constexpr int64_t kPanelBatch = 16, kTileBytes = int64_t{512} << 10;
+// Panels whose tiles are kept at once: x is read from memory once for all of them. Together they take a quarter of a
+// core's L2 at most: their rows of x and the stored panels that are asked for ahead want to stay there too.
+constexpr int64_t kPanelBatch = 16, kTileBytes = int64_t{256} << 10;
 
-constexpr int64_t kRowBlockBytes = int64_t{3} << 19;  // of x, for a piece
+// Of x, for a piece, where the outer caches do not hold all of x. Where they do it is cut no further: each block
+// unpacks the weight again.
+constexpr int64_t kRowBlockBytes = int64_t{3} << 19, kWholeBytes = int64_t{8} << 20;
 
 // Groups of rows from which on panels that are unpacked once more cost less than x from the other half's caches.
 constexpr int64_t kLocalGroups = 64;
@@ -220,7 +222,9 @@ std::vector<Piece> Cut(std::span<const ProductJob> jobs) {
   std::vector<Piece> pieces;
   for (const ProductJob& job : jobs) {
     const int64_t panels = PanelCount(job.outputs), groups = Groups(job);
-    const int64_t most_groups = std::max<int64_t>(1, kRowBlockBytes / (job.max_rows * job.units * job.x_unit_bytes));
+    const int64_t group_bytes = job.max_rows * job.units * job.x_unit_bytes;
+    const int64_t most_groups =
+        groups * group_bytes <= kWholeBytes ? groups : std::max<int64_t>(1, kRowBlockBytes / group_bytes);
     const int64_t least_blocks = groups >= kLocalGroups && ThreadCount() > 1 ? 2 : 1;
     const int64_t blocks = std::max(least_blocks, (groups + most_groups - 1) / most_groups),
                   block = (groups + blocks - 1) / blocks;
