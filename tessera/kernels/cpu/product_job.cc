@@ -150,17 +150,26 @@ void GatedPanel(const ProductJob& job, const PanelTiles& gate, const PanelTiles&
     std::memcpy(y + r * job.outputs, gates + r * kPanelRows, static_cast<size_t>(columns) * sizeof(float));
 }
 
-// The same for two panels, which make one block of the next product's x.
-void GatedBlock(const ProductJob& job, const PanelTiles& gate, const PanelTiles& up, int64_t p, int64_t row,
-                int64_t rows, MicroArgs& args) {
+// Panels that one step of a piece takes for a group of that many rows, at most. One row of a gated layer takes as many
+// as make the blocks that are rounded at once; rounding a single block takes as long.
+int64_t PanelStep(const ProductJob& job, int64_t rows) {
+  return job.blocks != nullptr && rows == 1 ? 2 * RoundedBlocks::kMost : PanelStep(job);
+}
+
+// The same for `count` panels, two for each block of the next product's x.
+void GatedBlocks(const ProductJob& job, const PanelTiles& gate, const PanelTiles& up, int64_t p, int64_t count,
+                 int64_t row, int64_t rows, MicroArgs& args) {
   alignas(64) float gates[kMostRows * kBlockValues], ups[kMostRows * kBlockValues];
-  for (int64_t i = 0; i < 2; ++i)
+  for (int64_t i = 0; i < count; ++i)
     MultiplyGateAndUp(job, gate, up, p + i, rows, gates + i * kPanelRows, ups + i * kPanelRows, kBlockValues, args);
-  SiluMulRow(gates, ups, rows * kBlockValues, gates);
+  SiluMulRow(gates, ups, rows * count * kPanelRows, gates);
   const int64_t block_bytes = XBlockBytes(job.block_format), blocks = job.outputs / kBlockValues;
-  std::byte* block = job.blocks + (row * blocks + p / 2 * rows) * block_bytes;
-  LiveIntegerKernels().quantize_group(gates, job.block_format, static_cast<int>(rows),
-                                      reinterpret_cast<uint8_t*>(block));
+  uint8_t* out = reinterpret_cast<uint8_t*>(job.blocks + (row * blocks + p / 2 * rows) * block_bytes);
+  const IntegerKernels& kernels = LiveIntegerKernels();
+  if (rows == 1)
+    kernels.quantize_row(gates, count / 2, job.block_format, 0, 1, out);
+  else
+    kernels.quantize_group(gates, job.block_format, static_cast<int>(rows), out);
 }
 
 void RunPiece(const Piece& piece) {
@@ -189,10 +198,11 @@ void RunPiece(const Piece& piece) {
         args.x = job.x + (row * job.units + begin * rows) * job.x_unit_bytes;
         args.first = begin == 0;
         if (job.up != nullptr) {
-          for (int64_t p = p0; p < p1; p += PanelStep(job)) {
+          for (int64_t p = p0, count; p < p1; p += count) {
+            count = std::min(PanelStep(job, rows), p1 - p);
             args.ahead = ahead.Next();
             if (job.blocks != nullptr) {
-              GatedBlock(job, tiles, up_tiles, p, row, rows, args);
+              GatedBlocks(job, tiles, up_tiles, p, count, row, rows, args);
             } else {
               GatedPanel(job, tiles, up_tiles, p, row, rows, args);
             }
@@ -235,9 +245,12 @@ std::vector<Piece> Cut(std::span<const ProductJob> jobs) {
     const int64_t own_wanted = std::max<int64_t>(1, (panels * groups + work_each / 2) / work_each);
     const int64_t row_cuts = std::clamp<int64_t>(own_wanted / pieces_by_panels, blocks, groups);
     const int64_t groups_each = (groups + row_cuts - 1) / row_cuts;
+    const int64_t step = PanelStep(job), steps = (panels + step - 1) / step;
     for (int64_t g = 0; g < groups; g += groups_each) {
-      for (int64_t p = 0; p < panels; p += panels_each)
-        pieces.push_back({&job, p, std::min(panels, p + panels_each), g, std::min(groups, g + groups_each)});
+      for (int64_t i = 0; i < pieces_by_panels; ++i) {
+        const int64_t begin = steps * i / pieces_by_panels * step, end = steps * (i + 1) / pieces_by_panels * step;
+        pieces.push_back({&job, begin, std::min(panels, end), g, std::min(groups, g + groups_each)});
+      }
     }
   }
   std::stable_sort(pieces.begin(), pieces.end(),
