@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <valgrind/callgrind.h>
 
+#include <functional>
 #include <string_view>
 
 #include "bench/kernel_cases.h"

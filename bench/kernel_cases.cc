@@ -1,6 +1,7 @@
 #include "bench/kernel_cases.h"
 
 #include <algorithm>
+#include <functional>
 
 #include "bench/random_weights.h"
 #include "tessera/core/random.h"

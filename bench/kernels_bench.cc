@@ -15,6 +15,7 @@
 #include <array>
 #include <chrono>
 #include <fstream>
+#include <functional>
 
 #include "bench/kernel_cases.h"
 #include "bench/roofline.h"

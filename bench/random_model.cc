@@ -1,5 +1,7 @@
 #include "bench/random_model.h"
 
+#include <functional>
+
 #include "bench/chameleon_tensors.h"
 #include "bench/made_up_vocabulary.h"
 #include "bench/model_tensors.h"

@@ -18,12 +18,7 @@ Shape::Shape(std::span<const int64_t> dims) : rank_(static_cast<int>(std::min<si
   if (numel_ != 0) numel_ = widest;
 }
 
-int Shape::Axis(int axis) const {
-  Require(axis >= -rank_ && axis < rank_, "shape: no axis {} in {}", axis, *this);
-  return axis < 0 ? axis + rank_ : axis;
-}
-
-int64_t Shape::operator[](int axis) const { return dims_[Axis(axis)]; }
+void Shape::NoAxis(int axis) const { Fail("shape: no axis {} in {}", axis, *this); }
 
 Shape Shape::With(int axis, int64_t length) const {
   std::array<int64_t, kMaxRank> dims = dims_;

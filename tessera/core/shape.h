@@ -20,14 +20,19 @@ class Shape {
   explicit Shape(std::span<const int64_t> dims);  // throws Error for rank > 8, a negative length, or overflow
 
   int rank() const { return rank_; }
-  int64_t operator[](int axis) const;  // negative axes count from the end; throws Error outside
+  // The length of an axis; negative axes count from the end. Throws Error outside.
+  int64_t operator[](int axis) const { return dims_[static_cast<size_t>(Axis(axis))]; }
   int64_t numel() const { return numel_; }
   std::span<const int64_t> dims() const { return {dims_.data(), static_cast<size_t>(rank_)}; }
   auto begin() const { return dims().begin(); }
   auto end() const { return dims().end(); }
 
   // `axis` as 0 … rank-1, counting negatives from the end; throws Error outside.
-  int Axis(int axis) const;
+  int Axis(int axis) const {
+    const int counted = axis < 0 ? axis + rank_ : axis;
+    if (counted < 0 || counted >= rank_) NoAxis(axis);
+    return counted;
+  }
   // The same shape with the length of one axis changed, with an axis removed, or with one inserted before `axis`.
   Shape With(int axis, int64_t length) const;
   Shape Without(int axis) const;
@@ -36,6 +41,8 @@ class Shape {
   friend bool operator==(const Shape& a, const Shape& b) { return a.rank_ == b.rank_ && a.dims_ == b.dims_; }
 
  private:
+  [[noreturn]] void NoAxis(int axis) const;
+
   std::array<int64_t, kMaxRank> dims_{};
   int rank_ = 0;
   int64_t numel_ = 1;

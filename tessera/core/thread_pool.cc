@@ -87,7 +87,7 @@ class Pool {
   int threads() const { return static_cast<int>(claims_.size()); }
 
   // False if another thread's loop runs now.
-  bool Run(uint32_t pieces, const std::function<void(int64_t)>& body) {
+  bool Run(uint32_t pieces, const LoopBody<int64_t>& body) {
     const std::unique_lock lock(one_loop_, std::try_to_lock);
     if (!lock) return false;
     body_ = &body;
@@ -187,7 +187,7 @@ class Pool {
   std::mutex one_loop_;
   std::vector<Claims> claims_;  // one a thread
   uint32_t epoch_ = 0;
-  const std::function<void(int64_t)>* body_ = nullptr;
+  const LoopBody<int64_t>* body_ = nullptr;
   alignas(64) std::atomic<uint64_t> loop_{0};
   alignas(64) std::atomic<uint32_t> unfinished_{0};
   alignas(64) std::atomic<uint32_t> wake_{0};
@@ -227,7 +227,7 @@ void SetThreadCount(int count) {
   if (count != ThreadCount()) ThePool() = std::make_unique<Pool>(count);
 }
 
-void ParallelFor(int64_t count, const std::function<void(int64_t)>& body) {
+void ParallelFor(int64_t count, const LoopBody<int64_t>& body) {
   if (count <= 0) return;
   Pool* pool = inside_loop || count == 1 ? nullptr : ThePool().get();
   if (pool != nullptr && pool->threads() > 1) {
@@ -242,7 +242,7 @@ void ParallelFor(int64_t count, const std::function<void(int64_t)>& body) {
   for (int64_t i = 0; i < count; ++i) body(i);
 }
 
-void ParallelForRange(int64_t count, int64_t grain, const std::function<void(int64_t, int64_t)>& body) {
+void ParallelForRange(int64_t count, int64_t grain, const LoopBody<int64_t, int64_t>& body) {
   Require(grain >= 1, "parallel loop: a grain of {} is below 1", grain);
   ParallelFor((count + grain - 1) / grain,
               [&](int64_t piece) { body(piece * grain, std::min(count, (piece + 1) * grain)); });

@@ -8,10 +8,25 @@
 // results are the same for any number of threads because every index writes its own place in a fixed order.
 // Loops may be started from several threads at once, and inside a loop's body (that inner loop runs on its caller).
 
+#include <concepts>
 #include <cstdint>
-#include <functional>
 
 namespace tessera {
+
+// What a loop does, somewhere that outlives the loop: unlike std::function this neither copies nor allocates, which a
+// token's hundreds of loops would notice.
+template <typename... Indices>
+class LoopBody {
+ public:
+  template <std::invocable<Indices...> F>
+  LoopBody(const F& body)  // not explicit: loops are called with lambdas
+      : body_(&body), call_([](const void* f, Indices... i) { (*static_cast<const F*>(f))(i...); }) {}
+  void operator()(Indices... i) const { call_(body_, i...); }
+
+ private:
+  const void* body_;
+  void (*call_)(const void*, Indices...);
+};
 
 // Threads that a parallel loop uses, the caller included. The default is TESSERA_THREADS, else the CPUs this process
 // may run on.
@@ -21,9 +36,9 @@ void SetThreadCount(int count);
 
 // Calls body(i) for 0 <= i < count, each once, and returns when all are done. An exception in a body is rethrown here
 // after the others ended (the one of the lowest index wins).
-void ParallelFor(int64_t count, const std::function<void(int64_t)>& body);
+void ParallelFor(int64_t count, const LoopBody<int64_t>& body);
 
 // Calls body(begin, end) for consecutive pieces of at most `grain` indices that cover 0 … count - 1.
-void ParallelForRange(int64_t count, int64_t grain, const std::function<void(int64_t, int64_t)>& body);
+void ParallelForRange(int64_t count, int64_t grain, const LoopBody<int64_t, int64_t>& body);
 
 }  // namespace tessera

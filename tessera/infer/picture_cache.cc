@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
 
 #include "tessera/core/error.h"
 #include "tessera/core/sha256.h"

@@ -1,6 +1,7 @@
 #include "tessera/nn/mixture_of_experts.h"
 
 #include <algorithm>
+#include <functional>
 #include <limits>
 #include <numeric>
 

@@ -8,6 +8,7 @@
 // In the last two any two neighbours merge whose joined spelling is a piece.
 
 #include <array>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>

@@ -1,5 +1,6 @@
 #include "tessera/text/normalizer.h"
 
+#include <functional>
 #include <memory>
 #include <utility>
 

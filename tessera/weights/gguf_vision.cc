@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <functional>
 
 #include "tessera/ops/view.h"
 #include "tessera/weights/vision_names.h"

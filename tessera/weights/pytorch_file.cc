@@ -1,6 +1,7 @@
 #include "tessera/weights/pytorch_file.h"
 
 #include <algorithm>
+#include <functional>
 
 #include "tessera/core/checked.h"
 #include "tessera/core/error.h"

@@ -1,6 +1,7 @@
 #include "tessera/weights/quantize_jobs.h"
 
 #include <cstring>
+#include <functional>
 #include <optional>
 
 #include "tessera/ops/view.h"

@@ -1,6 +1,7 @@
 #include "tessera/weights/vision_sizes.h"
 
 #include <cmath>
+#include <functional>
 
 #include "tessera/core/error.h"
 

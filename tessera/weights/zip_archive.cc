@@ -1,6 +1,7 @@
 #include "tessera/weights/zip_archive.h"
 
 #include <algorithm>
+#include <functional>
 
 #include "tessera/core/error.h"
 #include "tessera/weights/byte_reader.h"

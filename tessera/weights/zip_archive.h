@@ -7,6 +7,7 @@
 //   +-------------------------+-----+-------------------------------+------------------------+
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <functional>
 
 #include "tessera/core/random.h"
 #include "tessera/core/thread_pool.h"

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 
 #include "models/golden.h"
 #include "tessera/core/mapped_file.h"

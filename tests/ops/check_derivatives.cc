@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 
 #include "tessera/core/random.h"
 #include "tessera/ops/differentiable.h"

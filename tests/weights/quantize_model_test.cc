@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstring>
 #include <fstream>
+#include <functional>
 
 #include "tessera/core/random.h"
 #include "tessera/weights/gguf_config.h"

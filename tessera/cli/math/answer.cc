@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <functional>
 
 #include "tessera/cli/program.h"
 #include "tessera/cli/terminal.h"

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 
 #include "tessera/cli/math/commands.h"
 #include "tessera/cli/math/options.h"

@@ -27,6 +27,7 @@
 // clang-format on
 
 #include <cmath>
+#include <functional>
 #include <memory>
 #include <optional>
 

@@ -24,6 +24,7 @@
 // clang-format on
 
 #include <cmath>
+#include <functional>
 
 #include "tessera/core/thread_pool.h"
 #include "tessera/kernels/cpu/attention_work.h"

@@ -1,6 +1,7 @@
 #include "tessera/math/number/digits.h"
 
 #include <cmath>
+#include <functional>
 
 #include "tessera/math/errors.h"
 

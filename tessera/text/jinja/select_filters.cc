@@ -1,5 +1,7 @@
 // Filters that map or select items one by one, on demand: map, select, reject, selectattr, rejectattr.
 
+#include <functional>
+
 #include "tessera/core/error.h"
 #include "tessera/text/jinja/access.h"
 #include "tessera/text/jinja/compare.h"

@@ -1,6 +1,7 @@
 // Filters on sequences and mappings: length, first, last, list, items, batch, slice, default, attr, reverse.
 
 #include <algorithm>
+#include <functional>
 #include <limits>
 
 #include "tessera/core/error.h"
