@@ -4,6 +4,8 @@
 #include <sched.h>
 
 #include <atomic>
+#include <functional>
+#include <memory>
 #include <thread>
 #include <vector>
 
@@ -23,6 +25,16 @@ TEST_P(ThreadPool, EveryIndexRunsOnce) {
     ParallelFor(count, [&](int64_t i) { ++runs[static_cast<size_t>(i)]; });
     for (const auto& n : runs) ASSERT_EQ(n, 1);
   }
+}
+
+TEST_P(ThreadPool, BodiesAreCalledWhereTheyLieAndNotCopied) {
+  std::atomic<int64_t> sum = 0;
+  const auto body = [&sum, step = std::make_unique<int64_t>(3)](int64_t i) { sum += *step * i; };  // has no copy
+  ParallelFor(10, body);
+  EXPECT_EQ(sum, 135);
+  const std::function<void(int64_t, int64_t)> pieces = [&](int64_t begin, int64_t end) { sum += end - begin; };
+  ParallelForRange(65, 2, pieces);
+  EXPECT_EQ(sum, 200);
 }
 
 TEST_P(ThreadPool, ManyShortLoopsInARow) {
