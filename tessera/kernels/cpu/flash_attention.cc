@@ -121,6 +121,8 @@ class ForwardBlock {
                                  : static_cast<size_t>(range.end - first)};
   }
 
+  static constexpr size_t kFewGroups = 4;  // of rows, beyond which packing a tile's values costs little
+
   // All scores of the tile while its keys are in the first-level cache, then all sums while its values are.
   void PlainTile(int64_t t, const PartialRows& out) {
     const bool whole = all_see_.begin <= t * kTileKeys && all_see_.end >= (t + 1) * kTileKeys;
@@ -128,6 +130,12 @@ class ForwardBlock {
       if (whole && block_.rows() <= kRowGroup && tiles_.CanStayStored())
         return tiles_.WithStored(t, [&](const auto& kt, const auto& v) { WholeTile(t, kt, v, out); });
     }
+#if HWY_TARGET == HWY_AVX3
+    if constexpr (std::is_same_v<T, BFloat16>) {
+      if (whole && block_.rows() <= kFewGroups * kRowGroup && tiles_.HasValueRows())
+        return tiles_.WithValueRows(t, [&](const auto& kt, const auto& v) { WholeTile(t, kt, v, out); });
+    }
+#endif
     const View tile = tiles_.Load(t);
     if (whole) {
       WholeTile(t, tile.kt, tile.v, out);

@@ -167,6 +167,19 @@ class KeyTiles {
     }
   }
 
+#if HWY_TARGET == HWY_AVX3
+  // Whether WithValueRows may be called.
+  bool HasValueRows() const { return kPerWord<T> == 2 && layout_ && layout_->rows && layout_->dtype == DType::kBF16; }
+  // body(kt, v) with the values as the rows that they are, for a product of few rows: packing them would take as long.
+  // They give the bits of Load's.
+  template <typename Body>
+  void WithValueRows(int64_t t, const Body& body) {
+    const Tile<const T> rows = PageRows(t);
+    PackTransposed(rows, Keys());
+    body(Panel<const T>(Keys()), RowPairs{rows.data, kTile, work_.value_width(), rows.stride, Pages().Ahead(t)});
+  }
+#endif
+
   // Asks for tile t, if there is one: for row j of a plain tensor, or, with j = 0, for the beginning of a page. Rows of
   // one head, and pages, lie too far apart for the processor to guess. Stored panels ask themselves.
   void Prefetch(int64_t t, size_t j) const {

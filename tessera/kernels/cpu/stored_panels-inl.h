@@ -37,6 +37,27 @@ struct StoredPanel : Panel<const T> {
   }
 };
 
+#if HWY_TARGET == HWY_AVX3
+// Rows of bf16, two of which make the pairs of a step: what Pack would write. depth is even.
+struct RowPairs {
+  const BFloat16* data;
+  size_t depth, cols, stride;
+  ReadAhead ahead;
+
+  size_t steps() const { return depth / 2; }
+  HWY_INLINE Vector Load(size_t u, size_t c) const {
+    const auto row = [&](size_t r) HWY_ATTR {
+      return _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(data + r * stride + c)));
+    };
+    return Vector{_mm512_castsi512_ps(_mm512_or_si512(row(2 * u), _mm512_slli_epi32(row(2 * u + 1), 16)))};
+  }
+  HWY_INLINE void Ahead(size_t u, size_t c, size_t n) const {
+    ahead.Ask(data + 2 * u * stride + c, n * sizeof(BFloat16));
+    ahead.Ask(data + (2 * u + 1) * stride + c, n * sizeof(BFloat16));
+  }
+};
+#endif
+
 // f16 [depth][cols].
 struct HalfPanel {
   const std::byte* data;
