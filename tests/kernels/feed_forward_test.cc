@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <span>
 
 #include "kernels/for_each_isa.h"
 #include "kernels/product_data.h"
@@ -104,6 +105,19 @@ TEST(ProductSwiGlu, WhatIsNotFiniteStaysInItsRow) {
   });
 }
 
+// All parts at once give what each gives alone, and nothing besides; returns how many rows that are.
+int64_t ExpectEachAsIfAlone(const Tensor& x, std::span<const FeedForwardPart> parts) {
+  const Tensor y = ProductSwiGluEach(x, parts);
+  int64_t begin = 0;
+  for (const FeedForwardPart& part : parts) {
+    const int64_t end = begin + std::ssize(part.rows);
+    ExpectSameBits(y.Slice(0, begin, end), ProductSwiGlu(GatherRows(x, part.rows), part.weights));
+    begin = end;
+  }
+  EXPECT_EQ(begin, y.dim(0));
+  return begin;
+}
+
 TEST(ProductSwiGluEach, GivesEachPartTheRowsOfItsOwn) {
   ForEachIsa([](Isa) {
     const Tensor x = RandomMatrix(40, 256, 1);
@@ -115,14 +129,7 @@ TEST(ProductSwiGluEach, GivesEachPartTheRowsOfItsOwn) {
       for (const std::vector<int64_t>& rows :
            {std::vector<int64_t>{5}, std::vector<int64_t>{5}, none, many, std::vector<int64_t>{39, 0, 39}})
         parts.push_back({Packed(RandomLayer({}, 10 * parts.size() + 1, dtype, dtype)), rows});
-      const Tensor y = ProductSwiGluEach(x, parts);
-      int64_t begin = 0;
-      for (const FeedForwardPart& part : parts) {
-        const int64_t end = begin + std::ssize(part.rows);
-        ExpectSameBits(y.Slice(0, begin, end), ProductSwiGlu(GatherRows(x, part.rows), part.weights));
-        begin = end;
-      }
-      EXPECT_EQ(begin, y.dim(0));
+      ExpectEachAsIfAlone(x, parts);
     }
   });
 }
@@ -140,14 +147,7 @@ TEST(ProductSwiGluEach, RowsThatManyPartsChooseAreTheSameInEach) {
           if ((static_cast<size_t>(t) * 3 + e) % 4 != 0) rows.push_back(t);
         parts.push_back({Packed(RandomLayer({}, 10 * e + 1, dtype, dtype)), rows});
       }
-      const Tensor y = ProductSwiGluEach(x, parts);
-      int64_t begin = 0;
-      for (const FeedForwardPart& part : parts) {
-        const int64_t end = begin + std::ssize(part.rows);
-        ExpectSameBits(y.Slice(0, begin, end), ProductSwiGlu(GatherRows(x, part.rows), part.weights));
-        begin = end;
-      }
-      EXPECT_GT(begin, 2 * x.dim(0));
+      EXPECT_GT(ExpectEachAsIfAlone(x, parts), 2 * x.dim(0));
     }
   });
 }

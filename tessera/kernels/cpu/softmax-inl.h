@@ -144,10 +144,9 @@ HWY_INLINE float OnlineSoftmax(const float* s, size_t lo, size_t hi, float facto
     ShiftedScores<kWhole>(s, lo, hi, factor, row.m > -kInfinity ? row.m : 0, y);  // -inf alone has weight 0
     // m is rounded: of a score of 2²⁷ and more so much is left that its own weight would be anything from 0 to
     // infinity.
-    const float left = std::abs(Most(y));
-    if (left > kFarAbove && left < kInfinity) {
-      const Vector top = hn::Set(Floats(), Most(y));
-      for (Vector& each : y) each = hn::Sub(each, top);
+    const float left = Most(y);
+    if (std::abs(left) > kFarAbove && std::abs(left) < kInfinity) {
+      for (Vector& each : y) each = hn::Sub(each, hn::Set(Floats(), left));
     }
   }
   StoreWeights(y, shrink, row.l, p);
