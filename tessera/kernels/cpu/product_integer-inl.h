@@ -8,7 +8,8 @@
 // is a quarter power of two, so a tile that holds d 2^(i/4) leaves d s to an operation on exponents, which some
 // processors do beside their multipliers (V::XScale); the dot products have those nearly to themselves.
 
-// Records of a packed panel, one after the other, unpacked in registers.
+// Records of a packed panel, one after the other, unpacked in registers. Nothing asks for them ahead: the processor's own
+// prefetchers follow a panel better, and requests of ours take the places of theirs.
 template <class V, PanelFormat kFormat>
 struct PackedRecords {
   const uint8_t* header;
@@ -48,7 +49,6 @@ struct PackedRecords {
     return codes;
   }
   void Next() {
-    for (int64_t line = 0; line < kFormat.record_bytes(); line += 64) V::Prefetch(record + 4096 + line);
     record += kFormat.record_bytes();
     if constexpr (kFormat.super) {
       if (++below_header == kSuperRecords) {

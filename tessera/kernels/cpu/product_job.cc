@@ -32,8 +32,8 @@ struct Piece {
 
 int64_t Groups(const ProductJob& job) { return (job.rows + job.max_rows - 1) / job.max_rows; }
 int64_t Weights(const ProductJob& job) { return job.up != nullptr ? 2 : 1; }
-// Panels that one step of a piece takes.
-int64_t PanelStep(const ProductJob& job) {
+// Pieces are whole multiples of that many panels, the end of a weight apart.
+int64_t PieceStep(const ProductJob& job) {
   if (job.up != nullptr) return job.blocks != nullptr ? 2 : 1;
   return job.pair_kernels != nullptr ? 2 : 1;
 }
@@ -124,16 +124,26 @@ void MultiplyPanels(const ProductJob& job, const PanelTiles& tiles, int64_t p, i
   FinishSums(part);
 }
 
-// What one panel of gate and one of up give for a group of rows, side by side with others in rows of `stride` values.
-void MultiplyGateAndUp(const ProductJob& job, const PanelTiles& gate, const PanelTiles& up, int64_t p, int64_t rows,
-                       float* gates, float* ups, int64_t stride, MicroArgs& args) {
+// What `count` panels of gate and as many of up give for a group of rows, side by side in rows of `stride` values. One
+// weight after the other where they are not multiplied as pairs: a processor follows a stream through memory by itself,
+// and begins again wherever it jumps.
+void MultiplyGateAndUp(const ProductJob& job, const PanelTiles& gate, const PanelTiles& up, int64_t p, int64_t count,
+                       int64_t rows, float* gates, float* ups, int64_t stride, MicroArgs& args) {
   args.y_stride = stride;
-  args.panels = {MicroPanel{.w = gate[p], .y = gates}, MicroPanel{.w = up[p], .y = ups}};
   if (job.pair_kernels != nullptr && job.pair_kernels == job.up->pair_kernels) {
-    job.pair_kernels[rows - 1](args);
-  } else {
+    for (int64_t i = 0; i < count; ++i) {
+      args.panels = {MicroPanel{.w = gate[p + i], .y = gates + i * kPanelRows},
+                     MicroPanel{.w = up[p + i], .y = ups + i * kPanelRows}};
+      job.pair_kernels[rows - 1](args);
+    }
+    return;
+  }
+  for (int64_t i = 0; i < count; ++i) {
+    args.panels[0] = {.w = gate[p + i], .y = gates + i * kPanelRows};
     job.kernels[rows - 1](args);
-    args.panels[0] = args.panels[1];
+  }
+  for (int64_t i = 0; i < count; ++i) {
+    args.panels[0] = {.w = up[p + i], .y = ups + i * kPanelRows};
     job.up->kernels[rows - 1](args);
   }
 }
@@ -142,7 +152,7 @@ void MultiplyGateAndUp(const ProductJob& job, const PanelTiles& gate, const Pane
 void GatedPanel(const ProductJob& job, const PanelTiles& gate, const PanelTiles& up, int64_t p, int64_t row,
                 int64_t rows, MicroArgs& args) {
   alignas(64) float gates[kMostRows * kPanelRows], ups[kMostRows * kPanelRows];
-  MultiplyGateAndUp(job, gate, up, p, rows, gates, ups, kPanelRows, args);
+  MultiplyGateAndUp(job, gate, up, p, 1, rows, gates, ups, kPanelRows, args);
   SiluMulRow(gates, ups, rows * kPanelRows, gates);
   const int64_t columns = std::min<int64_t>(kPanelRows, job.outputs - p * kPanelRows);
   float* y = job.y + row * job.outputs + p * kPanelRows;
@@ -153,15 +163,14 @@ void GatedPanel(const ProductJob& job, const PanelTiles& gate, const PanelTiles&
 // Panels that one step of a piece takes for a group of that many rows, at most. One row of a gated layer takes as many
 // as make the blocks that are rounded at once; rounding a single block takes as long.
 int64_t PanelStep(const ProductJob& job, int64_t rows) {
-  return job.blocks != nullptr && rows == 1 ? 2 * RoundedBlocks::kMost : PanelStep(job);
+  return job.blocks != nullptr && rows == 1 ? 2 * RoundedBlocks::kMost : PieceStep(job);
 }
 
 // The same for `count` panels, two for each block of the next product's x.
 void GatedBlocks(const ProductJob& job, const PanelTiles& gate, const PanelTiles& up, int64_t p, int64_t count,
                  int64_t row, int64_t rows, MicroArgs& args) {
   alignas(64) float gates[kMostRows * kBlockValues], ups[kMostRows * kBlockValues];
-  for (int64_t i = 0; i < count; ++i)
-    MultiplyGateAndUp(job, gate, up, p + i, rows, gates + i * kPanelRows, ups + i * kPanelRows, kBlockValues, args);
+  MultiplyGateAndUp(job, gate, up, p, count, rows, gates, ups, kBlockValues, args);
   SiluMulRow(gates, ups, rows * count * kPanelRows, gates);
   const int64_t block_bytes = XBlockBytes(job.block_format), blocks = job.outputs / kBlockValues;
   uint8_t* out = reinterpret_cast<uint8_t*>(job.blocks + (row * blocks + p / 2 * rows) * block_bytes);
@@ -177,13 +186,13 @@ void RunPiece(const Piece& piece) {
   const int64_t tile_bytes = job.chunk * job.w_unit_bytes, weights = Weights(job);
   int64_t batch =
       std::clamp<int64_t>(tile_bytes == 0 ? kPanelBatch : kTileBytes / (tile_bytes * weights), 1, kPanelBatch);
-  batch = batch < 2 ? PanelStep(job) : batch - batch % 2;
+  batch = batch < 2 ? PieceStep(job) : batch - batch % 2;
   const int64_t all_tiles = std::min(batch, piece.panel_end - piece.panel_begin) * tile_bytes;
   std::byte* scratch = ThreadScratch(Scratch::kTile, all_tiles * weights);
   PanelTiles tiles(job, scratch), up_tiles(job.up != nullptr ? *job.up : job, scratch + all_tiles);
   for (int64_t p0 = piece.panel_begin; p0 < piece.panel_end; p0 += batch) {
     const int64_t p1 = std::min(piece.panel_end, p0 + batch);
-    const int64_t steps = (p1 - p0 + PanelStep(job) - 1) / PanelStep(job),
+    const int64_t steps = (p1 - p0 + PieceStep(job) - 1) / PieceStep(job),
                   chunks = (job.units + job.chunk - 1) / job.chunk;
     const int64_t calls = (piece.group_end - piece.group_begin) * steps * chunks;
     PanelsAhead ahead(job, p1, std::min(piece.panel_end, p1 + batch), calls);
@@ -209,7 +218,7 @@ void RunPiece(const Piece& piece) {
           }
         } else {
           for (int64_t p = p0, count; p < p1; p += count) {
-            count = std::min(PanelStep(job), p1 - p);
+            count = std::min(PieceStep(job), p1 - p);
             args.ahead = ahead.Next();
             MultiplyPanels(job, tiles, p, count, row, rows, args);
           }
@@ -240,12 +249,12 @@ std::vector<Piece> Cut(std::span<const ProductJob> jobs) {
                   block = (groups + blocks - 1) / blocks;
     const int64_t most = groups == 1 ? panels : 2 * kPanelBatch;
     int64_t panels_each = std::clamp<int64_t>((work_each + block - 1) / block, 1, most);
-    if (PanelStep(job) == 2) panels_each += panels_each % 2;
+    if (PieceStep(job) == 2) panels_each += panels_each % 2;
     const int64_t pieces_by_panels = (panels + panels_each - 1) / panels_each;
     const int64_t own_wanted = std::max<int64_t>(1, (panels * groups + work_each / 2) / work_each);
     const int64_t row_cuts = std::clamp<int64_t>(own_wanted / pieces_by_panels, blocks, groups);
     const int64_t groups_each = (groups + row_cuts - 1) / row_cuts;
-    const int64_t step = PanelStep(job), steps = (panels + step - 1) / step;
+    const int64_t step = PieceStep(job), steps = (panels + step - 1) / step;
     for (int64_t g = 0; g < groups; g += groups_each) {
       for (int64_t i = 0; i < pieces_by_panels; ++i) {
         const int64_t begin = steps * i / pieces_by_panels * step, end = steps * (i + 1) / pieces_by_panels * step;
