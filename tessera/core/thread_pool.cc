@@ -64,6 +64,9 @@ void PinTo(const std::vector<int>& cpus, size_t index) {
 // a claim of an older epoch counts as none. A thread that wakes late holds an older epoch itself. Either the word has
 // moved on, or it still says that all pieces of that loop are claimed, since the loop would not have ended otherwise;
 // so it can never claim a piece of another loop, and nobody waits for threads that did not come.
+//
+// Cores that share no cache wait half a microsecond for a line that the other one wrote. So what starts a loop is one
+// line, which waiting threads watch; the caller's own notes, what threads only read, and what they count lie in others.
 class Pool {
  public:
   explicit Pool(int threads) : claims_(static_cast<size_t>(threads)) {
@@ -79,6 +82,7 @@ class Pool {
 
   ~Pool() {
     stopping_ = true;
+    post_.loop.store(Loop{.epoch = ++epoch_, .pieces = 0}.word());
     wake_.fetch_add(1);
     wake_.notify_all();
     for (std::thread& worker : workers_) worker.join();
@@ -90,18 +94,20 @@ class Pool {
   bool Run(uint32_t pieces, const LoopBody<int64_t>& body) {
     const std::unique_lock lock(one_loop_, std::try_to_lock);
     if (!lock) return false;
-    body_ = &body;
     error_ = nullptr;
     error_piece_ = std::numeric_limits<uint32_t>::max();
-    unfinished_.store(pieces, std::memory_order_relaxed);
+    others_done_.store(0, std::memory_order_relaxed);
     const Loop loop{.epoch = ++epoch_, .pieces = pieces};
-    loop_.store(loop.word(), std::memory_order_release);
-    wake_.fetch_add(1);
-    if (sleepers_.load() > 0) wake_.notify_all();
+    post_.body = body;
+    post_.loop.store(loop.word());
+    if (sleepers_.load() > 0) {
+      wake_.fetch_add(1);
+      wake_.notify_all();
+    }
     inside_loop = true;
-    WorkOn(loop, 0);
+    const uint32_t others = pieces - WorkOn(loop, 0);
     inside_loop = false;
-    for (int spins = 0; unfinished_.load(std::memory_order_acquire) != 0; ++spins) {
+    for (int spins = 0; others_done_.load(std::memory_order_acquire) != others; ++spins) {
       if (spins < 2000)
         Pause();
       else
@@ -117,6 +123,11 @@ class Pool {
   struct Loop {
     uint32_t epoch, pieces;
     uint64_t word() const { return uint64_t{epoch} << 32 | pieces; }
+    static Loop Of(uint64_t word) { return {static_cast<uint32_t>(word >> 32), static_cast<uint32_t>(word)}; }
+  };
+  struct alignas(64) Post {
+    std::atomic<uint64_t> loop{0};
+    LoopBody<int64_t> body;  // of that loop; for those who claimed a piece of it
   };
   struct alignas(64) Claims {
     std::atomic<uint64_t> word{0};
@@ -139,7 +150,8 @@ class Pool {
     }
   }
 
-  void WorkOn(const Loop& loop, size_t thread) {
+  // Does what is left of a loop; how many pieces these were.
+  uint32_t WorkOn(const Loop& loop, size_t thread) {
     uint32_t done = 0;
     for (size_t i = 0; i < claims_.size(); ++i) {
       const size_t share = (thread + i) % claims_.size();
@@ -148,12 +160,12 @@ class Pool {
         ++done;
       }
     }
-    if (done > 0) unfinished_.fetch_sub(done, std::memory_order_acq_rel);
+    return done;
   }
 
   void RunPiece(uint32_t piece) {
     try {
-      (*body_)(piece);
+      post_.body(piece);
     } catch (...) {
       const std::lock_guard lock(error_mutex_);
       if (piece < error_piece_) {
@@ -165,38 +177,47 @@ class Pool {
 
   void Work(size_t thread) {
     inside_loop = true;
-    uint32_t seen = 0;
+    uint64_t seen = 0;
     while (!stopping_) {
-      uint32_t now = wake_.load();
+      uint64_t now = post_.loop.load(std::memory_order_acquire);
       for (int spins = 0; now == seen && spins < kSpins; ++spins) {
         Pause();
-        now = wake_.load();
+        now = post_.loop.load(std::memory_order_acquire);
       }
       if (now == seen) {
-        sleepers_.fetch_add(1);
-        wake_.wait(seen);
-        sleepers_.fetch_sub(1);
+        Sleep(seen);
         continue;
       }
       seen = now;
-      const uint64_t word = loop_.load(std::memory_order_acquire);
-      WorkOn({.epoch = static_cast<uint32_t>(word >> 32), .pieces = static_cast<uint32_t>(word)}, thread);
+      const uint32_t done = WorkOn(Loop::Of(now), thread);
+      if (done > 0) others_done_.fetch_add(done, std::memory_order_acq_rel);
     }
   }
 
+  // Until there is another loop than the one seen. Either this thread reads the new loop after it counted itself among
+  // the sleepers, or the caller, who wrote the loop first, counts it and changes wake_.
+  void Sleep(uint64_t seen) {
+    const uint32_t before = wake_.load();
+    sleepers_.fetch_add(1);
+    if (post_.loop.load() == seen) wake_.wait(before);
+    sleepers_.fetch_sub(1);
+  }
+
+  // Each group on lines of its own: the caller's, what all read, and what all write.
   std::mutex one_loop_;
-  std::vector<Claims> claims_;  // one a thread
   uint32_t epoch_ = 0;
-  const LoopBody<int64_t>* body_ = nullptr;
-  alignas(64) std::atomic<uint64_t> loop_{0};
-  alignas(64) std::atomic<uint32_t> unfinished_{0};
-  alignas(64) std::atomic<uint32_t> wake_{0};
-  std::atomic<int> sleepers_{0};
-  std::atomic<bool> stopping_{false};
   std::mutex error_mutex_;
   std::exception_ptr error_;
   uint32_t error_piece_ = 0;
+
+  alignas(64) std::vector<Claims> claims_;  // one a thread
   std::vector<std::thread> workers_;
+  std::atomic<bool> stopping_{false};
+
+  Post post_;
+  alignas(64) std::atomic<uint32_t> others_done_{0};  // pieces of this loop that were not the caller's
+  alignas(64) std::atomic<uint32_t> wake_{0};
+  std::atomic<int> sleepers_{0};
 };
 
 int DefaultThreads() {

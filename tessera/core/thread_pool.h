@@ -18,14 +18,15 @@ namespace tessera {
 template <typename... Indices>
 class LoopBody {
  public:
+  LoopBody() = default;  // of no loop
   template <std::invocable<Indices...> F>
   LoopBody(const F& body)  // not explicit: loops are called with lambdas
       : body_(&body), call_([](const void* f, Indices... i) { (*static_cast<const F*>(f))(i...); }) {}
   void operator()(Indices... i) const { call_(body_, i...); }
 
  private:
-  const void* body_;
-  void (*call_)(const void*, Indices...);
+  const void* body_ = nullptr;
+  void (*call_)(const void*, Indices...) = nullptr;
 };
 
 // Threads that a parallel loop uses, the caller included. The default is TESSERA_THREADS, else the CPUs this process
