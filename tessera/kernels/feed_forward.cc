@@ -104,14 +104,13 @@ void ArrangeInputs(const Tensor& x, std::span<Stages> stages, std::span<const Ro
   }
 }
 
-// y of all stages: each loop over everything that its threads can do at once.
-void Run(const Tensor& x, std::span<Stages> stages, std::span<const RowChoice> chosen, float* y) {
+// All stages: each loop over everything that its threads can do at once.
+void Run(const Tensor& x, std::span<Stages> stages, std::span<const RowChoice> chosen) {
+  if (stages.empty()) return;
   ArrangeInputs(x, stages, chosen);
   std::vector<ProductJob> gated, down;
   for (Stages& s : stages) {
     s.gate.up = &s.up;
-    s.down.y = y;
-    y += s.down.rows * s.down.outputs;
     gated.push_back(std::move(s.gate));
     down.push_back(std::move(s.down));
   }
@@ -126,18 +125,16 @@ Tensor ProductSwiGlu(const Tensor& x, const FeedForwardWeights& weights, Product
   std::optional<Stages> stages = InIntegers(x, x.dim(0), weights, precision);
   if (!stages) return OneByOne(x, weights, precision).To(DType::kF32);
   Tensor y = Tensor::Empty({x.dim(0), weights.down.dim(0)});
+  stages->down.y = y.mutable_data<float>().data();
   const RowChoice all;
-  Run(x, {&*stages, 1}, {&all, 1}, y.mutable_data<float>().data());
+  Run(x, {&*stages, 1}, {&all, 1});
   return y;
 }
 
 Tensor ProductSwiGluEach(const Tensor& x, std::span<const FeedForwardPart> parts, ProductPrecision precision) {
   Require(!parts.empty(), "feed_forward: no parts");
   const int64_t outputs = parts[0].weights.down.dim(0);
-  std::vector<Stages> stages;
-  std::vector<RowChoice> chosen;
   int64_t count = 0;
-  bool integers = true;
   for (const FeedForwardPart& part : parts) {
     Check(x, part.weights);
     Require(part.weights.down.dim(0) == outputs, "feed_forward: parts have {} and {} outputs", outputs,
@@ -145,26 +142,24 @@ Tensor ProductSwiGluEach(const Tensor& x, std::span<const FeedForwardPart> parts
     for (const int64_t row : part.rows)
       Require(row >= 0 && row < x.dim(0), "feed_forward: row {} of {}", row, x.dim(0));
     count += std::ssize(part.rows);
-    if (part.rows.empty() || !integers) continue;
-    std::optional<Stages> own = InIntegers(x, std::ssize(part.rows), part.weights, precision);
-    if (own) {
-      stages.push_back(std::move(*own));
-      chosen.push_back({part.rows});
-    }
-    integers = own.has_value();
   }
   Tensor y = Tensor::Empty({count, outputs});
   float* out = y.mutable_data<float>().data();
-  if (integers) {
-    if (!stages.empty()) Run(x, stages, chosen, out);
-    return y;
-  }
+  std::vector<Stages> stages;
+  std::vector<RowChoice> chosen;
   for (const FeedForwardPart& part : parts) {
-    if (part.rows.empty()) continue;
-    const Tensor own = OneByOne(GatherRows(x, part.rows), part.weights, precision).To(DType::kF32);
-    std::memcpy(out, own.raw(), static_cast<size_t>(own.bytes()));
-    out += own.numel();
+    const int64_t rows = std::ssize(part.rows);
+    if (std::optional<Stages> own = InIntegers(x, rows, part.weights, precision)) {
+      own->down.y = out;
+      stages.push_back(std::move(*own));
+      chosen.push_back({part.rows});
+    } else if (rows > 0) {
+      const Tensor result = OneByOne(GatherRows(x, part.rows), part.weights, precision).To(DType::kF32);
+      std::memcpy(out, result.raw(), static_cast<size_t>(result.bytes()));
+    }
+    out += rows * outputs;
   }
+  Run(x, stages, chosen);
   return y;
 }
 

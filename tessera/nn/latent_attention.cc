@@ -37,8 +37,8 @@ LatentAttention::LatentAttention(const Scope& s, const LatentAttentionShape& sha
   }
   if (!s.options().pack) return;
   absorbed_ = Absorb();
-  for (Tensor& weight : absorbed_.keys) weight = ops::PackWeight(weight);
-  for (Tensor& weight : absorbed_.values) weight = ops::PackWeight(weight);
+  for (Tensor& weight : absorbed_.keys) weight = s.PackOwn(weight);
+  for (Tensor& weight : absorbed_.values) weight = s.PackOwn(weight);
 }
 
 LatentAttention::Absorbed LatentAttention::Absorb() const {

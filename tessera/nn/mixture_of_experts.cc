@@ -46,7 +46,7 @@ void KeepBestGroups(const MixtureOfExpertsShape& shape, std::span<float> scores)
 }  // namespace
 
 MixtureOfExperts::MixtureOfExperts(const Scope& s, const MixtureOfExpertsShape& shape)
-    : shape_(shape), gate_((s / "gate").Table("weight", {shape.experts, shape.hidden})) {
+    : shape_(shape), gate_((s / "gate").Matrix("weight", {shape.experts, shape.hidden})) {
   if (shape.corrected) correction_ = (s / "gate").Buffer("e_score_correction_bias", {shape.experts});
   const SwiGluShape expert{.in = shape.hidden, .hidden = shape.expert_hidden};
   for (int64_t e = 0; e < shape.experts; ++e) experts_.emplace_back(s / "experts" / e, expert);
@@ -80,9 +80,11 @@ ExpertChoice MixtureOfExperts::Choose(const Tensor& x) const {
   return choice;
 }
 
-// Each expert multiplies all of its tokens at once; results are added to a token in the order of its experts.
-Tensor MixtureOfExperts::Routed(const Tensor& x) const {
+// Each expert multiplies all of its tokens at once, beside the shared ones, which multiply all; results are added to a
+// token in the order of its experts.
+Tensor MixtureOfExperts::operator()(const Tensor& x) const {
   const int64_t T = x.dim(0), K = shape_.chosen;
+  if (T == 0) return x;
   const ExpertChoice choice = Choose(x);
   std::vector<std::vector<int64_t>> chosen_by(experts_.size());  // the choices, of T · K, that fell on each expert
   for (size_t i = 0; i < choice.experts.size(); ++i)
@@ -99,14 +101,13 @@ Tensor MixtureOfExperts::Routed(const Tensor& x) const {
       places[static_cast<size_t>(i)] = next++;
     }
   }
+  if (shared_) {
+    parts.push_back({.weights = shared_->weights(), .rows = std::vector<int64_t>(static_cast<size_t>(T))});
+    std::iota(parts.back().rows.begin(), parts.back().rows.end(), 0);
+  }
   const Tensor results = ops::FeedForwardEach(x, parts, experts_[0].precision());
-  return ops::MixRows(results, Tensor::From<int64_t>(places, {T, K}), choice.weights);
-}
-
-Tensor MixtureOfExperts::operator()(const Tensor& x) const {
-  if (x.dim(0) == 0) return x;
-  const Tensor routed = Routed(x);
-  return shared_ ? ops::Add(routed, (*shared_)(x)) : routed;
+  const Tensor routed = ops::MixRows(results, Tensor::From<int64_t>(places, {T, K}), choice.weights);
+  return shared_ ? ops::Add(routed, ops::Slice(results, 0, T * K, T * K + T)) : routed;
 }
 
 }  // namespace tessera::nn

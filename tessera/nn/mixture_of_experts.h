@@ -44,8 +44,6 @@ class MixtureOfExperts {
   ExpertChoice Choose(const Tensor& x) const;
 
  private:
-  Tensor Routed(const Tensor& x) const;
-
   MixtureOfExpertsShape shape_;
   Parameter gate_, correction_;
   std::vector<SwiGlu> experts_;

@@ -70,6 +70,8 @@ class Parameters {
   Parameter PaddedMatrix(const std::string& name, const Shape& shape, const Shape& padded);
   // The checkpoint's dtype of a weight that is not loaded yet. Throws Error if it has no such weight.
   DType StoredDType(const std::string& name) const;
+  // A matrix that a layer made of others, packed where those are.
+  Tensor PackOwn(const Tensor& matrix) { return ops::PackWeight(matrix, &packed_); }
   // Numbers that belong to the model but are not trained by gradients: f32 whatever the options say, not in names().
   Parameter Buffer(const std::string& name, const Shape& shape);
 
@@ -117,6 +119,7 @@ class Scope {
   Parameter Matrix(std::string_view name, const Shape& shape) const;
   Parameter Table(std::string_view name, const Shape& shape) const;
   Parameter Buffer(std::string_view name, const Shape& shape) const;
+  Tensor PackOwn(const Tensor& matrix) const { return parameters_->PackOwn(matrix); }
   Parameter PaddedVector(std::string_view name, const Shape& shape, const Shape& padded) const;
   Parameter PaddedMatrix(std::string_view name, const Shape& shape, const Shape& padded) const;
   DType StoredDType(std::string_view name) const;

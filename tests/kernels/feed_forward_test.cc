@@ -152,6 +152,21 @@ TEST(ProductSwiGluEach, RowsThatManyPartsChooseAreTheSameInEach) {
   });
 }
 
+// One row: the panels of all parts are shared out as one line, whose cuts fall inside parts of any width.
+TEST(ProductSwiGluEach, PartsOfSeveralWidthsAreSharedByAnyNumberOfThreads) {
+  const Tensor x = RandomMatrix(1, 256, 1);
+  std::vector<FeedForwardPart> parts;
+  for (const int64_t hidden : {32, 704, 1408, 96, 2816, 32})
+    parts.push_back({Packed(RandomLayer({.hidden = hidden}, 10 * parts.size() + 1, DType::kQ4_0, DType::kQ8_0)), {0}});
+  const int threads = ThreadCount();
+  for (const int count : {1, 2, 3, 7, 64}) {
+    SetThreadCount(count);
+    for (const FeedForwardPart& part : parts) ExpectSameBits(ProductSwiGlu(x, part.weights), Plain(x, part.weights));
+    ExpectEachAsIfAlone(x, parts);
+  }
+  SetThreadCount(threads);
+}
+
 // One kind of layer among them that integers do not multiply.
 TEST(ProductSwiGluEach, PartsOfSeveralKindsAreMultipliedAllTheSame) {
   const Tensor x = RandomMatrix(6, 256, 1);

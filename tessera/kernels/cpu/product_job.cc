@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstring>
 #include <memory>
+#include <numeric>
 #include <vector>
 
 #include "tessera/core/storage.h"
@@ -25,9 +27,24 @@ constexpr int64_t kRowBlockBytes = int64_t{3} << 19, kWholeBytes = int64_t{8} <<
 constexpr int64_t kLocalGroups = 64;
 
 // A stretch of panels of one weight times a stretch of row groups.
-struct Piece {
+struct Stretch {
   const ProductJob* job;
   int64_t panel_begin, panel_end, group_begin, group_end;
+};
+
+// What a thread does at a time: stretches of one job or of neighbours.
+struct Piece {
+  std::span<const Stretch> stretches;
+};
+
+// All of a loop.
+struct Work {
+  std::vector<Stretch> stretches;
+  std::vector<size_t> ends;  // of the pieces, among the stretches
+  Piece operator[](size_t i) const {
+    const size_t begin = i == 0 ? 0 : ends[i - 1];
+    return {std::span(stretches).subspan(begin, ends[i] - begin)};
+  }
 };
 
 int64_t Groups(const ProductJob& job) { return (job.rows + job.max_rows - 1) / job.max_rows; }
@@ -181,26 +198,26 @@ void GatedBlocks(const ProductJob& job, const PanelTiles& gate, const PanelTiles
     kernels.quantize_group(gates, job.block_format, static_cast<int>(rows), out);
 }
 
-void RunPiece(const Piece& piece) {
-  const ProductJob& job = *piece.job;
+void RunStretch(const Stretch& stretch) {
+  const ProductJob& job = *stretch.job;
   const int64_t tile_bytes = job.chunk * job.w_unit_bytes, weights = Weights(job);
   int64_t batch =
       std::clamp<int64_t>(tile_bytes == 0 ? kPanelBatch : kTileBytes / (tile_bytes * weights), 1, kPanelBatch);
   batch = batch < 2 ? PieceStep(job) : batch - batch % 2;
-  const int64_t all_tiles = std::min(batch, piece.panel_end - piece.panel_begin) * tile_bytes;
+  const int64_t all_tiles = std::min(batch, stretch.panel_end - stretch.panel_begin) * tile_bytes;
   std::byte* scratch = ThreadScratch(Scratch::kTile, all_tiles * weights);
   PanelTiles tiles(job, scratch), up_tiles(job.up != nullptr ? *job.up : job, scratch + all_tiles);
-  for (int64_t p0 = piece.panel_begin; p0 < piece.panel_end; p0 += batch) {
-    const int64_t p1 = std::min(piece.panel_end, p0 + batch);
+  for (int64_t p0 = stretch.panel_begin; p0 < stretch.panel_end; p0 += batch) {
+    const int64_t p1 = std::min(stretch.panel_end, p0 + batch);
     const int64_t steps = (p1 - p0 + PieceStep(job) - 1) / PieceStep(job),
                   chunks = (job.units + job.chunk - 1) / job.chunk;
-    const int64_t calls = (piece.group_end - piece.group_begin) * steps * chunks;
-    PanelsAhead ahead(job, p1, std::min(piece.panel_end, p1 + batch), calls);
+    const int64_t calls = (stretch.group_end - stretch.group_begin) * steps * chunks;
+    PanelsAhead ahead(job, p1, std::min(stretch.panel_end, p1 + batch), calls);
     for (int64_t begin = 0; begin < job.units; begin += job.chunk) {
       const int64_t end = std::min(job.units, begin + job.chunk);
       tiles.Prepare(p0, p1, begin, end);
       if (job.up != nullptr) up_tiles.Prepare(p0, p1, begin, end);
-      for (int64_t g = piece.group_begin; g < piece.group_end; ++g) {
+      for (int64_t g = stretch.group_begin; g < stretch.group_end; ++g) {
         const int64_t row = g * job.max_rows, rows = std::min<int64_t>(job.max_rows, job.rows - row);
         MicroArgs args;
         args.units = end - begin;
@@ -228,17 +245,16 @@ void RunPiece(const Piece& piece) {
   }
 }
 
-// Pieces of about equal work: few enough to be cheap, enough that threads which are held up do not hold up the rest. A
-// panel with an `up` counts twice in the whole and once in its piece: two pieces a thread, where four cost 5 % of
-// SmolLM2's speed. Rows come in blocks that stay in the outer caches while all panels pass them, two at least of a long
+// Many rows: pieces of about equal work, few enough to be cheap, enough that threads which are held up do not hold up
+// the rest. Rows come in blocks that stay in the outer caches while all panels pass them, two at least of a long
 // prompt: the first half of the threads multiply the half of the rows that they arranged, whose lines their caches
 // have.
-std::vector<Piece> Cut(std::span<const ProductJob> jobs) {
+Work CutRows(std::span<const ProductJob> jobs) {
   int64_t all_work = 0;
   for (const ProductJob& job : jobs) all_work += PanelCount(job.outputs) * Groups(job) * Weights(job);
   const int64_t wanted = ThreadCount() == 1 ? 1 : 4 * ThreadCount();
   const int64_t work_each = std::max<int64_t>(1, (all_work + wanted - 1) / wanted);
-  std::vector<Piece> pieces;
+  std::vector<Stretch> pieces;
   for (const ProductJob& job : jobs) {
     const int64_t panels = PanelCount(job.outputs), groups = Groups(job);
     const int64_t group_bytes = job.max_rows * job.units * job.x_unit_bytes;
@@ -263,16 +279,57 @@ std::vector<Piece> Cut(std::span<const ProductJob> jobs) {
     }
   }
   std::stable_sort(pieces.begin(), pieces.end(),
-                   [](const Piece& a, const Piece& b) { return a.group_begin < b.group_begin; });
-  return pieces;
+                   [](const Stretch& a, const Stretch& b) { return a.group_begin < b.group_begin; });
+  std::vector<size_t> ends(pieces.size());
+  std::iota(ends.begin(), ends.end(), 1);
+  return {std::move(pieces), std::move(ends)};
+}
+
+// One group of rows of each job: what counts is memory. The panels of all jobs lie on one line, which is cut into
+// pieces of as many bytes, so that a thread's share is a stream or a few, and as long as the others'. Small products
+// have two pieces a thread, because each costs as much as reading some kilobytes.
+Work CutLine(std::span<const ProductJob> jobs) {
+  constexpr double kPieceBytes = 256 << 10;
+  const auto panel_bytes = [](const ProductJob& job) {
+    return static_cast<double>(Weights(job) * (job.stored != nullptr ? job.stored_panel_bytes : 64 * job.units));
+  };
+  double bytes = 0;
+  for (const ProductJob& job : jobs) bytes += panel_bytes(job) * static_cast<double>(PanelCount(job.outputs));
+  const int64_t threads = ThreadCount();
+  const int64_t each =
+      threads == 1 ? 1 : std::clamp(std::llround(bytes / kPieceBytes / static_cast<double>(threads)), 2LL, 8LL);
+  const int64_t count = threads * each;
+  Work work;
+  double before = 0;  // bytes of the jobs that are cut already
+  int64_t piece = 1;
+  for (const ProductJob& job : jobs) {
+    const int64_t panels = PanelCount(job.outputs), step = PieceStep(job);
+    const double own = panel_bytes(job);
+    for (int64_t begin = 0; begin < panels;) {
+      const double until = bytes * static_cast<double>(piece) / static_cast<double>(count) - before;
+      const int64_t steps = std::llround(until / own / static_cast<double>(step));
+      const int64_t end = piece == count ? panels : std::clamp(steps * step, begin, panels);
+      if (end > begin) work.stretches.push_back({&job, begin, end, 0, 1});
+      begin = end;
+      if (end == panels) break;
+      work.ends.push_back(work.stretches.size());
+      ++piece;
+    }
+    before += own * static_cast<double>(panels);
+  }
+  work.ends.resize(static_cast<size_t>(count), work.stretches.size());
+  return work;
 }
 
 }  // namespace
 
 void RunProductJobs(std::span<const ProductJob> jobs) {
   if (jobs.empty()) return;
-  const std::vector<Piece> pieces = Cut(jobs);
-  ParallelFor(static_cast<int64_t>(pieces.size()), [&](int64_t i) { RunPiece(pieces[static_cast<size_t>(i)]); });
+  const bool line = std::ranges::all_of(jobs, [](const ProductJob& job) { return Groups(job) == 1; });
+  const Work work = line ? CutLine(jobs) : CutRows(jobs);
+  ParallelFor(std::ssize(work.ends), [&](int64_t i) {
+    for (const Stretch& stretch : work[static_cast<size_t>(i)].stretches) RunStretch(stretch);
+  });
 }
 
 std::byte* ThreadScratch(Scratch purpose, int64_t bytes) {
