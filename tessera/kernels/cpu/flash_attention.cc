@@ -447,6 +447,15 @@ void ForwardBySegments(const AttentionWork& work, const std::vector<RowBlock>& b
   }
 }
 
+// Whether the caller is done before another thread could have helped: waking it and passing it q, and to the caller its
+// keys' lines again when the next token is stored, takes longer than a hundred thousand multiply-adds.
+bool Small(const AttentionWork& work) {
+  constexpr int64_t kMultiplyAdds = int64_t{128} << 10;
+  int64_t scores = 0;
+  for (const AttentionWork::Sequence& s : work.sequences) scores += s.sequence->query_count * s.sequence->key_count;
+  return scores * work.heads * static_cast<int64_t>(work.key_dim + work.value_dim) <= kMultiplyAdds;
+}
+
 AttentionResult Forward(const AttentionOperands& x, const AttentionSpec& spec, const KvPages* pages) {
   const AttentionWork work(x, spec, pages);
   const AttentionResult result{
@@ -456,7 +465,9 @@ AttentionResult Forward(const AttentionOperands& x, const AttentionSpec& spec, c
   const std::vector<RowBlock> blocks = work.Blocks(std::clamp(rows / (4 * threads), kFewRows, BlockRows(work)));
   int64_t most_rows = 0;
   for (const RowBlock& block : blocks) most_rows = std::max<int64_t>(most_rows, block.end - block.begin);
-  if (static_cast<int64_t>(blocks.size()) < 2 * threads && most_rows <= kFewRows && threads > 1) {
+  if (Small(work)) {
+    for (const RowBlock& block : blocks) ForwardWhole(work, block, result);
+  } else if (static_cast<int64_t>(blocks.size()) < 2 * threads && most_rows <= kFewRows && threads > 1) {
     ForwardBySegments(work, blocks, result);
   } else {
     ParallelFor(static_cast<int64_t>(blocks.size()),
