@@ -338,20 +338,32 @@ void MergeSegment(const AttentionWork& work, const RowBlock& block, const KeyRan
   }
 }
 
+// y = x · factor. -0 becomes 0: hidden keys may have added one or the other.
+void ScaleInto(float factor, const float* x, float* y, size_t n) {
+  const Floats df;
+  for (size_t j = 0; j < n; j += kLanes)
+    hn::StoreU(hn::Add(hn::Mul(hn::LoadU(df, x + j), hn::Set(df, factor)), hn::Zero(df)), df, y + j);
+}
+
 // O = O' / l and L = m ln 2 + ln l, after the sink took its share.
 void FinishRows(const AttentionWork& work, const RowBlock& block, const KeyRange* ranges, const PartialRows& total,
                 const AttentionResult& result) {
   Tensor o = result.o, lse = result.lse;
-  std::byte* out = o.mutable_raw();
   float* logs = lse.mutable_data<float>().data();
   const size_t width = work.value_width();
+  const DType dtype = o.dtype();
+  const size_t row_bytes = static_cast<size_t>(BytesFor(dtype, static_cast<int64_t>(work.value_dim)));
+  const bool in_place = dtype == DType::kF32 && width == work.value_dim;  // whole vectors of a row of the result
+  size_t place = work.Place(block, 0);                                    // of the row; Place would divide for each
+  int64_t left = work.group - block.begin % work.group;                   // rows of this query from this one on
   for (size_t r = 0; r < block.rows(); ++r) {
-    const size_t place = work.Place(block, r);
+    std::byte* out = o.mutable_raw() + place * row_bytes;
     float* row = total.o + r * width;
     float m = total.m[r], l = total.l[r], factor = 1;
     if (ranges[r].begin >= ranges[r].end) {
       Clear(row, width);
       logs[place] = kInfinity;
+      StoreRow(row, dtype, out, work.value_dim);
     } else {
       if (!work.sinks.empty()) {
         const float sink = work.sinks[static_cast<size_t>(work.Head(block, r))] * kLog2E;
@@ -360,11 +372,15 @@ void FinishRows(const AttentionWork& work, const RowBlock& block, const KeyRange
         l = l * factor + std::exp2(sink - most);
         m = most;
       }
-      ScaleRow(factor / l, row, width);
-      for (size_t d = 0; d < width; ++d) row[d] += 0.0f;  // -0 becomes 0: hidden keys may have added one or the other
+      ScaleInto(factor / l, row, in_place ? reinterpret_cast<float*>(out) : row, width);
       logs[place] = m * kLn2 + std::log(l);
+      if (!in_place) StoreRow(row, dtype, out, work.value_dim);
     }
-    StoreRow(row, o.dtype(), out + BytesFor(o.dtype(), static_cast<int64_t>(place * work.value_dim)), work.value_dim);
+    if (--left == 0) {
+      place += static_cast<size_t>(work.heads - work.group);
+      left = work.group;
+    }
+    ++place;
   }
 }
 
@@ -404,12 +420,17 @@ struct PartialStorage {
 void ForwardWhole(const AttentionWork& work, const RowBlock& block, const AttentionResult& result) {
   const std::vector<KeyRange> ranges = work.Ranges(block);
   const auto [first, last] = work.Segments(ranges);
-  PartialStorage total(work, block), partial(work, block);
+  // The first segment begins the sums of all rows that see it; those of others are written when theirs comes.
+  PartialStorage total(work, block);
+  std::optional<PartialStorage> partial;
+  if (last - first > 1) partial.emplace(work, block);
   TESSERA_DISPATCH(ForwardSegments)
   (
-      work, block, ranges.data(), first, last, [&](int64_t) { return partial.rows; },
+      work, block, ranges.data(), first, last,
+      [&](int64_t segment) { return segment == first ? total.rows : partial->rows; },
       [&](int64_t segment) {
-        TESSERA_DISPATCH(MergeSegment)(work, block, ranges.data(), segment, partial.rows, total.rows);
+        if (segment != first)
+          TESSERA_DISPATCH(MergeSegment)(work, block, ranges.data(), segment, partial->rows, total.rows);
       });
   TESSERA_DISPATCH(FinishRows)(work, block, ranges.data(), total.rows, result);
 }
