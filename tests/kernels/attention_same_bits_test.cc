@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <numeric>
 
 #include "kernels/attention_cases.h"
 #include "kernels/for_each_isa.h"
@@ -143,6 +144,29 @@ TEST(AttentionSameBits, OfBf16AndF16InPagesOfTheirType) {
     for (DType dtype : {DType::kBF16, DType::kF16}) {
       const Sequence s(150, 4, dtype);
       EXPECT_TRUE(SameBits(FromPages(s, Paged(s, dtype), 0), Alone(s))) << Name(dtype);
+    }
+  });
+}
+
+// A single row takes twice as many columns of the values at a time.
+TEST(AttentionSameBits, OneRowReadsPagesOfAnyWidthOfValues) {
+  ForEachIsa([](Isa) {
+    for (DType dtype : {DType::kF32, DType::kBF16, DType::kF16}) {
+      for (int64_t value_dim : {112, 128, 144, 208, 256, 320}) {
+        const AttentionOperands x =
+            AttentionCase{"", OneSequence(1, 200), 2, 2, 128, value_dim, 0, false}.Operands(9, dtype);
+        KvPages pages{{dtype, 2, 128, value_dim}, nullptr, 4};
+        std::vector<std::byte> memory(static_cast<size_t>(pages.page_count * pages.format.page_bytes()));
+        pages.base = memory.data();
+        std::vector<int64_t> slots(200);
+        std::iota(slots.begin(), slots.end(), 0);
+        StoreKv(pages, slots, x.k, x.v);
+        AttentionPattern pattern = OneSequence(1, 200);
+        const Tensor plain = Attention(x, Spec(pattern)).o;
+        pattern.sequences[0].pages = {0, 1, 2, 3};
+        EXPECT_TRUE(SameBits(AttentionPaged({x.q, {}, {}, {}}, pages, Spec(pattern)).o, plain))
+            << Name(dtype) << ", " << value_dim;
+      }
     }
   });
 }

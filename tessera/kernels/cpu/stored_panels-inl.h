@@ -4,7 +4,9 @@
 //
 // Pages are short and lie anywhere: a processor that guesses the next lines begins anew in each. So every step asks for
 // the same place in the head's next page. Lines go to the second-level cache, which waits for more of them at once than
-// the first: a fifth more tokens a second behind 8,192.
+// the first: a fifth more tokens a second behind 8,192. A single row does nothing but wait for its keys. It asks for the
+// first halves of stretches of 4 KB alone: the processor, on the track by then, brings the others, and keeps more lines
+// on their way than requests may, a tenth to a fifth more bytes a second.
 #if defined(TESSERA_KERNELS_CPU_STORED_PANELS_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef TESSERA_KERNELS_CPU_STORED_PANELS_INL_H_
 #undef TESSERA_KERNELS_CPU_STORED_PANELS_INL_H_
@@ -20,9 +22,11 @@ namespace tessera::kernels::HWY_NAMESPACE {
 struct ReadAhead {
   ptrdiff_t bytes = 0;  // from a place in a page to that in the next one; 0: there is none
 
-  HWY_INLINE void Ask(const void* from, size_t count) const {
+  // For what lies `bytes` behind the `count` bytes at `from`; `waits`: memory is all that the caller waits for.
+  HWY_INLINE void Ask(const void* from, size_t count, bool waits = false) const {
     if (bytes == 0) return;
     const char* line = static_cast<const char*>(from) + bytes;
+    if (waits && (reinterpret_cast<uintptr_t>(line) & 2048) != 0) return;
     for (size_t i = 0; i < count; i += 64) __builtin_prefetch(line + i, 0, 2);
   }
 };
@@ -32,8 +36,8 @@ template <typename T>
 struct StoredPanel : Panel<const T> {
   ReadAhead ahead;
 
-  HWY_INLINE void Ahead(size_t u, size_t c, size_t n) const {
-    ahead.Ask(this->Step(u) + c * kPerWord<T>, n * sizeof(float));
+  HWY_INLINE void Ahead(size_t u, size_t c, size_t n, bool waits) const {
+    ahead.Ask(this->Step(u) + c * kPerWord<T>, n * sizeof(float), waits);
   }
 };
 
@@ -51,9 +55,9 @@ struct RowPairs {
     };
     return Vector{_mm512_castsi512_ps(_mm512_or_si512(row(2 * u), _mm512_slli_epi32(row(2 * u + 1), 16)))};
   }
-  HWY_INLINE void Ahead(size_t u, size_t c, size_t n) const {
-    ahead.Ask(data + 2 * u * stride + c, n * sizeof(BFloat16));
-    ahead.Ask(data + (2 * u + 1) * stride + c, n * sizeof(BFloat16));
+  HWY_INLINE void Ahead(size_t u, size_t c, size_t n, bool waits) const {
+    ahead.Ask(data + 2 * u * stride + c, n * sizeof(BFloat16), waits);
+    ahead.Ask(data + (2 * u + 1) * stride + c, n * sizeof(BFloat16), waits);
   }
 };
 #endif
@@ -69,7 +73,9 @@ struct HalfPanel {
     const hn::Rebind<hwy::float16_t, Floats> half;
     return hn::PromoteTo(Floats(), hn::LoadU(half, reinterpret_cast<const hwy::float16_t*>(data) + u * cols + c));
   }
-  HWY_INLINE void Ahead(size_t u, size_t c, size_t n) const { ahead.Ask(data + 2 * (u * cols + c), 2 * n); }
+  HWY_INLINE void Ahead(size_t u, size_t c, size_t n, bool waits) const {
+    ahead.Ask(data + 2 * (u * cols + c), 2 * n, waits);
+  }
 };
 
 HWY_INLINE Vector LoadBytes(const std::byte* from) {
@@ -89,7 +95,7 @@ struct ByteKeys {
   HWY_INLINE Vector Load(size_t u, size_t c) const {
     return hn::Mul(hn::LoadU(Floats(), scales + u / 32 * cols + c), LoadBytes(data + u * cols + c));
   }
-  HWY_INLINE void Ahead(size_t u, size_t c, size_t n) const { ahead.Ask(data + u * cols + c, n); }
+  HWY_INLINE void Ahead(size_t u, size_t c, size_t n, bool waits) const { ahead.Ask(data + u * cols + c, n, waits); }
 };
 
 // q8_0, values: codes [64][Dv'], and a scale for 32 columns of each step, f32 [⌈Dv/32⌉][64].
@@ -103,7 +109,7 @@ struct ByteValues {
   HWY_INLINE Vector Load(size_t u, size_t c) const {
     return hn::Mul(hn::Set(Floats(), scales[c / 32 * depth + u]), LoadBytes(data + u * cols + c));
   }
-  HWY_INLINE void Ahead(size_t u, size_t c, size_t n) const { ahead.Ask(data + u * cols + c, n); }
+  HWY_INLINE void Ahead(size_t u, size_t c, size_t n, bool waits) const { ahead.Ask(data + u * cols + c, n, waits); }
 };
 
 // q8_0, keys and values in one: codes [64][D'], and a scale for 32 columns of each step, f32 [64][blocks].

@@ -54,6 +54,8 @@ constexpr bool kHasBf16Products = HWY_TARGET == HWY_AVX3;
 // Rows and vectors of C that stay in registers: 24 + 4 + 1 of AVX-512's 32, 12 + 2 + 1 of AVX2's 16.
 constexpr size_t kRowGroup = kLanes == 1 ? 4 : 6;
 constexpr size_t kBlockVectors = kLanes == 8 ? 2 : 4;
+// Rows so few that the processor waits for their operand from memory, and does not care how many sums it has.
+constexpr size_t kWaitingRows = kLanes == 16 ? 1 : 0;
 // Rows beside a narrower block: as many sums again, since fewer would wait for one another.
 template <size_t kVectors>
 constexpr size_t kGroupRows = kLanes == 16 ? std::min<size_t>(kRowGroup* kBlockVectors / kVectors, 12) : kRowGroup;
@@ -121,7 +123,7 @@ HWY_INLINE __m256 AddHalf(const BFloat16* a, Vector b, __m256 sum) {
 
 // kR rows by kN vectors of C = A B (or C += A B), from column j of B on; of the last vector only one half with kHalf. B
 // is a Panel, or anything else that has `cols`, steps() and Load(u, c): operands that are converted in registers.
-// Ahead(u, c, n), if it has that, asks for later words.
+// Ahead(u, c, n, waits), if it has that, asks for later words.
 template <size_t kR, size_t kN, bool kAdd, bool kHalf, typename T, class B>
 HWY_INLINE void Block(const T* HWY_RESTRICT a, size_t a_stride, const B& b, size_t j, float* HWY_RESTRICT c,
                       size_t c_stride) {
@@ -130,7 +132,7 @@ HWY_INLINE void Block(const T* HWY_RESTRICT a, size_t a_stride, const B& b, size
   Vector sum[kR][kSums];
 #pragma GCC unroll 12
   for (size_t r = 0; r < kR; ++r) {
-#pragma GCC unroll 4
+#pragma GCC unroll 8
     for (size_t n = 0; n < kWhole; ++n) sum[r][n] = kAdd ? hn::LoadU(df, c + r * c_stride + n * kLanes) : hn::Zero(df);
   }
 #if HWY_TARGET == HWY_AVX3
@@ -141,13 +143,13 @@ HWY_INLINE void Block(const T* HWY_RESTRICT a, size_t a_stride, const B& b, size
   }
 #endif
   for (size_t u = 0, steps = b.steps(); u < steps; ++u, a += kPerWord<T>) {
-    if constexpr (requires { b.Ahead(u, j, kN * kLanes); }) b.Ahead(u, j, kN * kLanes);
+    if constexpr (requires { b.Ahead(u, j, kN * kLanes, true); }) b.Ahead(u, j, kN * kLanes, kR <= kWaitingRows);
     Vector row[kN];
-#pragma GCC unroll 4
+#pragma GCC unroll 8
     for (size_t n = 0; n < kN; ++n) row[n] = b.Load(u, j + n * kLanes);
 #pragma GCC unroll 12
     for (size_t r = 0; r < kR; ++r) {
-#pragma GCC unroll 4
+#pragma GCC unroll 8
       for (size_t n = 0; n < kWhole; ++n) sum[r][n] = AddProducts(a + r * a_stride, row[n], sum[r][n]);
 #if HWY_TARGET == HWY_AVX3
       if constexpr (kHalf) half[r] = AddHalf(a + r * a_stride, row[kWhole], half[r]);
@@ -156,7 +158,7 @@ HWY_INLINE void Block(const T* HWY_RESTRICT a, size_t a_stride, const B& b, size
   }
 #pragma GCC unroll 12
   for (size_t r = 0; r < kR; ++r) {
-#pragma GCC unroll 4
+#pragma GCC unroll 8
     for (size_t n = 0; n < kWhole; ++n) hn::StoreU(sum[r][n], df, c + r * c_stride + n * kLanes);
 #if HWY_TARGET == HWY_AVX3
     if constexpr (kHalf) _mm256_storeu_ps(c + r * c_stride + kWhole * kLanes, half[r]);
@@ -195,6 +197,10 @@ void Product(Tile<const T> a, const B& b, Tile<float> c) {
     BlockRows<kN, kAdd, false>(a, b, from, c.data + from, c.stride);
   };
   const auto left = [&] { return (b.cols - j) / kLanes; };
+  if constexpr (kWaitingRows > 0 && requires { b.ahead; }) {  // as they lie in memory, not one half and then the other
+    while (a.rows <= kWaitingRows && left() >= 2 * kBlockVectors)
+      block(std::integral_constant<size_t, 2 * kBlockVectors>());
+  }
   while (left() >= kBlockVectors && !(kBlockVectors == 4 && left() == 5))
     block(std::integral_constant<size_t, kBlockVectors>());
   if constexpr (kBlockVectors * kLanes > kColumnStep) {
