@@ -8,8 +8,8 @@
 // is a quarter power of two, so a tile that holds d 2^(i/4) leaves d s to an operation on exponents, which some
 // processors do beside their multipliers (V::XScale); the dot products have those nearly to themselves.
 
-// Records of a packed panel, one after the other, unpacked in registers. Nothing asks for them ahead: the processor's own
-// prefetchers follow a panel better, and requests of ours take the places of theirs.
+// Records of a packed panel, one after the other, unpacked in registers. Nothing asks for them ahead: the processor's
+// own prefetchers follow a panel better, and requests of ours take the places of theirs.
 template <class V, PanelFormat kFormat>
 struct PackedRecords {
   const uint8_t* header;

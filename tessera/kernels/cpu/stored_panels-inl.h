@@ -4,9 +4,9 @@
 //
 // Pages are short and lie anywhere: a processor that guesses the next lines begins anew in each. So every step asks for
 // the same place in the head's next page. Lines go to the second-level cache, which waits for more of them at once than
-// the first: a fifth more tokens a second behind 8,192. A single row does nothing but wait for its keys. It asks for the
-// first halves of stretches of 4 KB alone: the processor, on the track by then, brings the others, and keeps more lines
-// on their way than requests may, a tenth to a fifth more bytes a second.
+// the first: a fifth more tokens a second behind 8,192. A single row does nothing but wait for its keys. It asks for
+// the first halves of stretches of 4 KB alone: the processor, on the track by then, brings the others, and keeps more
+// lines on their way than requests may, a tenth to a fifth more bytes a second.
 #if defined(TESSERA_KERNELS_CPU_STORED_PANELS_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef TESSERA_KERNELS_CPU_STORED_PANELS_INL_H_
 #undef TESSERA_KERNELS_CPU_STORED_PANELS_INL_H_
