@@ -1,10 +1,13 @@
 // What starting and joining a parallel loop costs, when loops follow each other at once as the operators of a decoding
-// step do.
+// step do; and first how long a line takes from one core's cache to another's and back, which is what such a start is
+// made of.
 
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
+#include <thread>
 #include <vector>
 
 #include "tessera/core/thread_pool.h"
@@ -28,9 +31,39 @@ std::vector<double> LoopSeconds(int64_t pieces, int loops, double gap) {
   return seconds;
 }
 
+// Seconds from writing a word until another thread's answer to it is seen, the median of some batches.
+double RoundTripSeconds() {
+  struct alignas(64) Word {
+    std::atomic<int> value{0};
+  };
+  constexpr int kBatches = 41, kTrips = 500;
+  Word there, back;
+  std::thread other([&] {
+    for (int i = 1; i <= kBatches * kTrips; ++i) {
+      while (there.value.load(std::memory_order_acquire) != i) {
+      }
+      back.value.store(i, std::memory_order_release);
+    }
+  });
+  std::vector<double> seconds;
+  for (int batch = 0, i = 0; batch < kBatches; ++batch) {
+    const double start = Now();
+    for (const int end = i + kTrips; i < end;) {
+      there.value.store(++i, std::memory_order_release);
+      while (back.value.load(std::memory_order_acquire) != i) {
+      }
+    }
+    seconds.push_back((Now() - start) / kTrips);
+  }
+  other.join();
+  std::ranges::nth_element(seconds, seconds.begin() + kBatches / 2);
+  return seconds[kBatches / 2];
+}
+
 }  // namespace
 
 int main() {
+  fmt::print("a line to another core and back: {:.2f} us\n", RoundTripSeconds() * 1e6);
   for (const int threads : {2, 4}) {
     tessera::SetThreadCount(threads);
     for (const double gap : {0.0, 5e-6, 1e-3}) {
