@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "tessera/core/isa.h"
+#include "tessera/core/thread_pool.h"
 #include "tessera/kernels/attention.h"
 #include "tessera/kernels/attention_mask.h"
 #include "tessera/kernels/kv_layout.h"
@@ -123,16 +124,32 @@ class AttentionWork {
     return {std::min(first, last), last};
   }
 
-  // All rows, in blocks of at most `most` rows. Blocks with the most keys come first, so that threads end together.
+  // All rows, in blocks of at most `most` rows, in an order for a parallel loop over them: each thread's share of it
+  // has blocks with many keys and with few, the former first, so that threads end together.
   std::vector<RowBlock> Blocks(int64_t most) const {
-    std::vector<RowBlock> blocks;
+    std::vector<RowBlock> blocks;  // those with the most keys first
     for (size_t s = 0; s < sequences.size(); ++s) {
       const int64_t rows = sequences[s].sequence->query_count * group;
       for (int64_t end = rows; end > 0; end = std::max<int64_t>(0, end - most)) {
         for (int64_t g = 0; g < kv_heads; ++g) blocks.push_back({s, g, std::max<int64_t>(0, end - most), end});
       }
     }
-    return blocks;
+    return Dealt(blocks, static_cast<size_t>(ThreadCount()));
+  }
+
+ private:
+  // Dealt out one by one to the shares that threads have of a loop (core/thread_pool.h), which lie one after the other.
+  static std::vector<RowBlock> Dealt(const std::vector<RowBlock>& blocks, size_t threads) {
+    std::vector<RowBlock> dealt(blocks.size());
+    std::vector<size_t> places;  // the next one of each share that is not full
+    for (size_t t = 0; t < threads; ++t) places.push_back(blocks.size() * t / threads);
+    size_t t = 0;
+    for (const RowBlock& block : blocks) {
+      while (places[t] == blocks.size() * (t + 1) / threads) t = (t + 1) % threads;
+      dealt[places[t]++] = block;
+      t = (t + 1) % threads;
+    }
+    return dealt;
   }
 };
 

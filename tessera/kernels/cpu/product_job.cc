@@ -32,18 +32,14 @@ struct Stretch {
   int64_t panel_begin, panel_end, group_begin, group_end;
 };
 
-// What a thread does at a time: stretches of one job or of neighbours.
-struct Piece {
-  std::span<const Stretch> stretches;
-};
-
-// All of a loop.
+// All of a loop, in pieces that a thread does at a time: stretches of one job or of neighbours.
 struct Work {
   std::vector<Stretch> stretches;
   std::vector<size_t> ends;  // of the pieces, among the stretches
-  Piece operator[](size_t i) const {
+
+  std::span<const Stretch> Piece(size_t i) const {
     const size_t begin = i == 0 ? 0 : ends[i - 1];
-    return {std::span(stretches).subspan(begin, ends[i] - begin)};
+    return std::span(stretches).subspan(begin, ends[i] - begin);
   }
 };
 
@@ -254,7 +250,7 @@ Work CutRows(std::span<const ProductJob> jobs) {
   for (const ProductJob& job : jobs) all_work += PanelCount(job.outputs) * Groups(job) * Weights(job);
   const int64_t wanted = ThreadCount() == 1 ? 1 : 4 * ThreadCount();
   const int64_t work_each = std::max<int64_t>(1, (all_work + wanted - 1) / wanted);
-  std::vector<Stretch> pieces;
+  std::vector<Stretch> stretches;
   for (const ProductJob& job : jobs) {
     const int64_t panels = PanelCount(job.outputs), groups = Groups(job);
     const int64_t group_bytes = job.max_rows * job.units * job.x_unit_bytes;
@@ -274,15 +270,15 @@ Work CutRows(std::span<const ProductJob> jobs) {
     for (int64_t g = 0; g < groups; g += groups_each) {
       for (int64_t i = 0; i < pieces_by_panels; ++i) {
         const int64_t begin = steps * i / pieces_by_panels * step, end = steps * (i + 1) / pieces_by_panels * step;
-        pieces.push_back({&job, begin, std::min(panels, end), g, std::min(groups, g + groups_each)});
+        stretches.push_back({&job, begin, std::min(panels, end), g, std::min(groups, g + groups_each)});
       }
     }
   }
-  std::stable_sort(pieces.begin(), pieces.end(),
+  std::stable_sort(stretches.begin(), stretches.end(),
                    [](const Stretch& a, const Stretch& b) { return a.group_begin < b.group_begin; });
-  std::vector<size_t> ends(pieces.size());
+  std::vector<size_t> ends(stretches.size());
   std::iota(ends.begin(), ends.end(), 1);
-  return {std::move(pieces), std::move(ends)};
+  return {std::move(stretches), std::move(ends)};
 }
 
 // One group of rows of each job: what counts is memory. The panels of all jobs lie on one line, which is cut into
@@ -328,7 +324,7 @@ void RunProductJobs(std::span<const ProductJob> jobs) {
   const bool line = std::ranges::all_of(jobs, [](const ProductJob& job) { return Groups(job) == 1; });
   const Work work = line ? CutLine(jobs) : CutRows(jobs);
   ParallelFor(std::ssize(work.ends), [&](int64_t i) {
-    for (const Stretch& stretch : work[static_cast<size_t>(i)].stretches) RunStretch(stretch);
+    for (const Stretch& stretch : work.Piece(static_cast<size_t>(i))) RunStretch(stretch);
   });
 }
 
