@@ -12,6 +12,8 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
+#include <set>
+#include <vector>
 
 #include "bench/report_errors.h"
 #include "tessera/core/error.h"
@@ -45,24 +47,17 @@ double MedianSeconds(int runs, const Body& body) {
 // An engine that draws behind `prompt`, which ends in the beginning of a picture, one token a step.
 struct Drawing {
   infer::Engine engine;
-  std::vector<double> seconds;  // of each step
-  int64_t positions;            // in the cache before them, of all contexts
-  int64_t contexts = 1;
+  std::vector<double> seconds;              // of each step
+  std::set<std::vector<int32_t>> contexts;  // their prompts; those that are alike are one
 
   Drawing(const models::LanguageModel& model, const std::vector<int32_t>& prompt, bool guided)
-      : engine(model, {.context = 2048, .cache_tokens = 3 * 2048}), positions(std::ssize(prompt)) {
+      : engine(model, {.context = 2048, .cache_tokens = 3 * 2048}), contexts{prompt} {
     const models::PictureVocabulary& vocabulary = model.picture_tokens()->vocabulary();
     infer::Request request{.prompt = prompt, .max_tokens = 1024, .ignore_eos = true};
     request.sampling = infer::PictureMode({}, vocabulary);
     if (guided) {
-      const infer::Guidance guidance = infer::GuidanceFor(prompt, vocabulary);
-      for (const std::vector<int32_t>* beside : {&guidance.pictures, &guidance.nothing}) {
-        // Words alone leave the same prompt to both.
-        if (beside == &guidance.nothing && guidance.nothing == guidance.pictures) continue;
-        positions += std::ssize(*beside);
-        ++contexts;
-      }
-      request.guidance = guidance;
+      request.guidance = infer::GuidanceFor(prompt, vocabulary);
+      contexts.insert({request.guidance->pictures, request.guidance->nothing});
     }
     engine.Submit(std::move(request));
     while (engine.stats().answer_tokens < 2) engine.Step();  // the prompt
@@ -73,7 +68,11 @@ struct Drawing {
     seconds.push_back(Seconds(start));
   }
   // Of the cache in the step in the middle.
-  int64_t MiddlePositions() const { return positions + contexts * std::ssize(seconds) / 2; }
+  int64_t MiddlePositions() const {
+    int64_t positions = 0;
+    for (const std::vector<int32_t>& prompt : contexts) positions += std::ssize(prompt) + std::ssize(seconds) / 2;
+    return positions;
+  }
   // The step that a part of the others took less time than.
   double Quantile(double part) const {
     std::vector<double> sorted = seconds;

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "tessera/core/error.h"
+#include "tessera/core/loop_share.h"
 
 namespace tessera {
 namespace {
@@ -56,9 +57,10 @@ void PinTo(const std::vector<int>& cpus, size_t index) {
   sched_setaffinity(0, sizeof(one), &one);
 }
 
-// One loop at a time. Thread i of T has a share of its own, pieces count · i / T to count · (i + 1) / T - 1, in this
-// order, and helps the threads behind it when that is done: neighbours in memory stay with one core, the same in every
-// loop over the same memory.
+// One loop at a time. Thread i of T has a share of its own, pieces ShareBegin(count, i, T) to ShareBegin(count, i + 1,
+// T)
+// - 1, in this order, and helps the threads behind it when that is done: neighbours in memory stay with one core, the
+// same in every loop over the same memory.
 //
 // Pieces of share i are claimed by compare-and-swap on claims_[i] = epoch << 32 | pieces claimed. Nobody resets these:
 // a claim of an older epoch counts as none. A thread that wakes late holds an older epoch itself. Either the word has
@@ -135,7 +137,7 @@ class Pool {
 
   // The next unclaimed piece of a share, if any is left.
   std::optional<uint32_t> Claim(const Loop& loop, size_t share) {
-    const auto bound = [&](size_t i) { return static_cast<uint32_t>(uint64_t{loop.pieces} * i / claims_.size()); };
+    const auto bound = [&](size_t i) { return static_cast<uint32_t>(ShareBegin(loop.pieces, i, claims_.size())); };
     const uint32_t begin = bound(share), count = bound(share + 1) - begin;
     std::atomic<uint64_t>& word = claims_[share].word;
     uint64_t seen = word.load(std::memory_order_relaxed);

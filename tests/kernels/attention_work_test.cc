@@ -4,28 +4,28 @@
 
 #include <algorithm>
 #include <map>
-#include <numeric>
 
 #include "kernels/attention_cases.h"
 
 namespace tessera::kernels {
 namespace {
 
-// A prompt of 300 tokens and one of 70 behind 500, for three key/value heads.
+// Prompts for three key/value heads, each met by two of queries.
 struct Prompts {
-  AttentionPattern pattern;
   AttentionOperands x;
   AttentionSpec spec;
 
-  Prompts() {
-    pattern.sequences = {{300, 300, {}, {}}, {70, 570, {}, {}}};
-    x = {Tensor::Zeros({370, 6, 32}), Tensor::Zeros({870, 3, 32}), Tensor::Zeros({870, 3, 32}), {}};
-    spec = {pattern, 1, 0};
+  explicit Prompts(std::vector<AttentionSequence> sequences) {
+    int64_t queries = 0, keys = 0;
+    for (const AttentionSequence& s : sequences) queries += s.query_count, keys += s.key_count;
+    x = {Tensor::Zeros({queries, 6, 32}), Tensor::Zeros({keys, 3, 32}), Tensor::Zeros({keys, 3, 32}), {}};
+    spec.pattern.sequences = std::move(sequences);
+    spec.scale = 1;
   }
 };
 
 TEST(AttentionWork, BlocksHaveEveryRowOnce) {
-  const Prompts prompts;
+  const Prompts prompts({{300, 300, {}, {}}, {70, 570, {}, {}}});
   const AttentionWork work(prompts.x, prompts.spec, nullptr);
   const int before = ThreadCount();
   for (const int threads : {1, 2, 3, 7}) {
@@ -48,9 +48,7 @@ TEST(AttentionWork, BlocksHaveEveryRowOnce) {
 
 // Scores of each thread's share of a loop over the blocks: no two shares differ by more than a few blocks.
 TEST(AttentionWork, SharesOfThreadsTakeAboutAsLong) {
-  Prompts prompts;
-  prompts.pattern.sequences = {{512, 512, {}, {}}};
-  prompts.spec.pattern = prompts.pattern;
+  const Prompts prompts({{512, 512, {}, {}}});
   const AttentionWork work(prompts.x, prompts.spec, nullptr);
   const int before = ThreadCount();
   for (const size_t threads : {2u, 3u, 4u}) {
@@ -58,7 +56,7 @@ TEST(AttentionWork, SharesOfThreadsTakeAboutAsLong) {
     const std::vector<RowBlock> blocks = work.Blocks(64);
     std::vector<int64_t> scores(threads);
     for (size_t t = 0; t < threads; ++t) {
-      for (size_t i = blocks.size() * t / threads; i < blocks.size() * (t + 1) / threads; ++i)
+      for (size_t i = ShareBegin(blocks.size(), t, threads); i < ShareBegin(blocks.size(), t + 1, threads); ++i)
         scores[t] += (blocks[i].end - blocks[i].begin) * blocks[i].end / 2;
     }
     const auto [least, most] = std::ranges::minmax(scores);

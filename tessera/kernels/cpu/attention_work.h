@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "tessera/core/isa.h"
+#include "tessera/core/loop_share.h"
 #include "tessera/core/thread_pool.h"
 #include "tessera/kernels/attention.h"
 #include "tessera/kernels/attention_mask.h"
@@ -138,14 +139,14 @@ class AttentionWork {
   }
 
  private:
-  // Dealt out one by one to the shares that threads have of a loop (core/thread_pool.h), which lie one after the other.
+  // Dealt out one by one to the shares that threads have of a loop, which lie one after the other.
   static std::vector<RowBlock> Dealt(const std::vector<RowBlock>& blocks, size_t threads) {
     std::vector<RowBlock> dealt(blocks.size());
     std::vector<size_t> places;  // the next one of each share that is not full
-    for (size_t t = 0; t < threads; ++t) places.push_back(blocks.size() * t / threads);
+    for (size_t t = 0; t < threads; ++t) places.push_back(ShareBegin(blocks.size(), t, threads));
     size_t t = 0;
     for (const RowBlock& block : blocks) {
-      while (places[t] == blocks.size() * (t + 1) / threads) t = (t + 1) % threads;
+      while (places[t] == ShareBegin(blocks.size(), t + 1, threads)) t = (t + 1) % threads;
       dealt[places[t]++] = block;
       t = (t + 1) % threads;
     }

@@ -71,11 +71,11 @@ inline void FinishRows(const AttentionWork& work, const RowBlock& block, const K
   for (size_t r = 0; r < block.rows(); ++r) {
     std::byte* out = o.mutable_raw() + place * row_bytes;
     float* row = total.o + r * width;
+    float* finished = in_place ? reinterpret_cast<float*>(out) : row;
     float m = total.m[r], l = total.l[r], factor = 1;
     if (ranges[r].begin >= ranges[r].end) {
-      Clear(row, width);
+      Clear(finished, width);
       logs[place] = kInfinity;
-      StoreRow(row, dtype, out, work.value_dim);
     } else {
       if (!work.sinks.empty()) {
         const float sink = work.sinks[static_cast<size_t>(work.Head(block, r))] * kLog2E;
@@ -84,10 +84,10 @@ inline void FinishRows(const AttentionWork& work, const RowBlock& block, const K
         l = l * factor + std::exp2(sink - most);
         m = most;
       }
-      ScaleInto(factor / l, row, in_place ? reinterpret_cast<float*>(out) : row, width);
+      ScaleInto(factor / l, row, finished, width);
       logs[place] = m * kLn2 + std::log(l);
-      if (!in_place) StoreRow(row, dtype, out, work.value_dim);
     }
+    if (!in_place) StoreRow(row, dtype, out, work.value_dim);
     if (--left == 0) {
       place += static_cast<size_t>(work.heads - work.group);
       left = work.group;

@@ -151,14 +151,14 @@ void MultiplyGateAndUp(const ProductJob& job, const PanelTiles& gate, const Pane
     }
     return;
   }
-  for (int64_t i = 0; i < count; ++i) {
-    args.panels[0] = {.w = gate[p + i], .y = gates + i * kPanelRows};
-    job.kernels[rows - 1](args);
-  }
-  for (int64_t i = 0; i < count; ++i) {
-    args.panels[0] = {.w = up[p + i], .y = ups + i * kPanelRows};
-    job.up->kernels[rows - 1](args);
-  }
+  const auto multiply = [&](MicroKernel kernel, const PanelTiles& tiles, float* y) {
+    for (int64_t i = 0; i < count; ++i) {
+      args.panels[0] = {.w = tiles[p + i], .y = y + i * kPanelRows};
+      kernel(args);
+    }
+  };
+  multiply(job.kernels[rows - 1], gate, gates);
+  multiply(job.up->kernels[rows - 1], up, ups);
 }
 
 // silu(gate) ∘ up for one panel and a group of rows. The two products live in L1 and are never stored.
