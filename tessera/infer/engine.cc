@@ -307,8 +307,9 @@ bool Engine::AsksForLikeliest(const std::vector<Work>& plan) const {
 
 // One forward pass over the planned rows; the wanted rows' logits [rows, V].
 Scores Engine::Run(const std::vector<Work>& plan) {
-  std::vector<int64_t> ids, slots, wanted;
+  std::vector<int64_t> ids, slots, wanted;  // wanted: of each sequence, how many of its last rows
   std::array<std::vector<int64_t>, 3> positions;
+  int64_t logits_rows = 0;
   nn::Context context;
   for (const Work& work : plan) {
     const Sequence& s = *work.sequence;
@@ -327,9 +328,8 @@ Scores Engine::Run(const std::vector<Work>& plan) {
       slots.push_back(s.pages[static_cast<size_t>(place / kPageTokens)] * kPageTokens + place % kPageTokens);
     }
     if (!work.tree.tokens.empty() && !IsRun(work.tree)) span.tree_parents = work.tree.parents;
-    for (int64_t i = work.rows - work.logits_rows; i < work.rows; ++i) {
-      wanted.push_back(std::ssize(ids) - work.rows + i);
-    }
+    wanted.push_back(work.logits_rows);
+    logits_rows += work.logits_rows;
     context.pattern.sequences.push_back(std::move(span));
   }
   const int64_t rows = std::ssize(ids);
@@ -342,13 +342,12 @@ Scores Engine::Run(const std::vector<Work>& plan) {
     context.positions = ops::Concat(axes, 0).Reshape({3, rows});
   }
   context.cache = nn::KvView{.layers = cache_->layers(), .slots = slots};
-  if (recorded_ && !seeing && RecordedSteps::Takes(context) && std::ssize(wanted) == rows)
+  context.wanted = std::move(wanted);
+  if (recorded_ && !seeing && RecordedSteps::Takes(context) && logits_rows == rows)
     return recorded_->Run(ids, positions[0], context, AsksForLikeliest(plan));
   const Tensor hidden = model_.Hidden(Placed(model_.Embed(Tensor::From<int64_t>(ids, {rows})), plan), context);
-  if (wanted.empty()) return {};
-  const bool all = std::ssize(wanted) == rows;
-  const Tensor logits =
-      model_.Logits(all ? hidden : ops::GatherRows(hidden, Tensor::From<int64_t>(wanted, {std::ssize(wanted)})));
+  if (logits_rows == 0) return {};
+  const Tensor logits = model_.Logits(hidden);
   if (logits.on_gpu() && AsksForLikeliest(plan)) return {.likeliest = ReadLikeliest(LikeliestOnGpu(logits))};
   return {.logits = logits.To(Device::kCpu)};
 }

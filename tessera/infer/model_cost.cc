@@ -1,12 +1,19 @@
 #include "tessera/infer/model_cost.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <array>
+#include <string>
 
 #include "tessera/kernels/kv_pages.h"
 #include "tessera/math/numeric/coverage.h"
 
 namespace tessera::infer {
 namespace {
+
+// What the keys and values of a row are made with; a layer's other matrices work for its results.
+constexpr std::array kKeysAndValues = {"k_proj.weight", "v_proj.weight", "kv_a_proj_with_mqa.weight"};
 
 kernels::PeakKind KindOf(DType dtype) {
   if (IsQuantized(dtype)) return kernels::PeakKind::kInt8;
@@ -32,7 +39,14 @@ ModelCost CostOf(models::LanguageModel& model, DType cache_dtype) {
   const models::ModelSummary& summary = model.summary();
   cost.experts = summary.experts;
   cost.chosen = summary.chosen;
-  int64_t expert_operations = 0;
+  // Operations of matrices that work for all rows and of the last layer's, and in both of the experts.
+  struct Operations {
+    int64_t plain = 0, routed = 0;
+    int64_t Of(const models::ModelSummary& s) const {
+      return plain + (s.experts > 0 ? routed * s.chosen / s.experts : 0);
+    }
+  } all_rows, last_layer;
+  const std::string last = fmt::format("layers.{}.", summary.layers() - 1);
   bool tied = true;
   for (const std::string& name : weights.names()) tied = tied && !is_output(name);
   for (const std::string& name : weights.names()) {
@@ -50,10 +64,13 @@ ModelCost CostOf(models::LanguageModel& model, DType cache_dtype) {
     }
     (routed ? cost.expert_bytes : cost.weight_bytes) += bytes;
     if (weight.rank() < 2) continue;
-    (routed ? expert_operations : cost.row_operations) += 2 * weight.numel();
+    const bool makes_keys = std::ranges::any_of(kKeysAndValues, [&](const char* k) { return name.ends_with(k); });
+    Operations& operations = name.find(last) != std::string::npos && !makes_keys ? last_layer : all_rows;
+    (routed ? operations.routed : operations.plain) += 2 * weight.numel();
     bytes_of_kind[static_cast<size_t>(KindOf(weight.dtype()))] += bytes;
   }
-  if (cost.experts > 0) cost.row_operations += expert_operations * cost.chosen / cost.experts;
+  cost.row_operations = all_rows.Of(summary);
+  cost.logits_operations += last_layer.Of(summary);
   for (const kernels::PeakKind kind : {kernels::PeakKind::kBf16, kernels::PeakKind::kInt8})
     if (bytes_of_kind[static_cast<size_t>(kind)] > bytes_of_kind[static_cast<size_t>(cost.kind)]) cost.kind = kind;
   for (const models::KvShape& kv : model.summary().kv)

@@ -22,9 +22,10 @@ struct ModelCost {
   int64_t weight_bytes = 0;                          // of all layers but their experts
   int64_t expert_bytes = 0;                          // of all experts of all layers
   int64_t experts = 0, chosen = 0;                   // E and K; 0: no experts
-  int64_t row_operations = 0;                        // 2 · values of the layers' matrices that work for a row
+  int64_t row_operations = 0;                        // 2 · values of the layers' matrices that work for any row
   int64_t logits_bytes = 0;                          // of the output layer, which tied models share with the embedding
-  int64_t logits_operations = 0;                     // 2 · V · C
+  int64_t logits_operations = 0;                     // 2 · V · C, and 2 · values of the last layer's matrices except
+                                                     // for keys and values: what rows with logits need besides
   int64_t cache_bytes = 0;                           // of one position in all layers
   kernels::PeakKind kind = kernels::PeakKind::kF32;  // the arithmetic that most of the weights take
 

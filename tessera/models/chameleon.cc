@@ -66,11 +66,12 @@ struct ChameleonAttention {  // y = W_o softmax(rope(LN(W_q x)) rope(LN(W_k x))á
 
   Tensor operator()(const Tensor& x, const nn::LayerContext& context) const {
     const int64_t T = x.dim(0);
-    const auto [xq, xk, xv] = nn::Linear::Each(x, {&q_proj, &k_proj, &v_proj});
-    const Tensor q = rope.Turn(q_norm(ops::Reshape(xq, {T, H, D})), context.rotary);
+    const auto [xq, xk, xv] = nn::ProjectQkv(x, q_proj, k_proj, v_proj, context);
+    const int64_t M = xq.dim(0);
+    const Tensor q = rope.Turn(q_norm(ops::Reshape(xq, {M, H, D})), context.query_rotary());
     const Tensor k = rope.Turn(k_norm(ops::Reshape(xk, {T, G, D})), context.rotary);
-    const Tensor o = nn::AttendInContext(q, k, ops::Reshape(xv, {T, G, D}), context.pass, layer);
-    return o_proj(ops::Reshape(o, {T, H * D}));
+    const Tensor o = nn::AttendInContext(q, k, ops::Reshape(xv, {T, G, D}), context.queries(), layer);
+    return o_proj(ops::Reshape(o, {M, H * D}));
   }
 };
 
@@ -88,14 +89,14 @@ struct ChameleonBlock {  // h = x + Attention(Norm(x)), y = h + SwiGLU(Norm(h));
         ffn_norm(s / "post_attention_layernorm", c.hidden, c.norm_eps),
         ffn(s / "mlp", {.in = c.hidden, .hidden = c.ffn, .bias = c.mlp_bias}) {}
 
-  nn::Sum operator()(const nn::Sum& sum, const nn::LayerContext& context) const {  // [T, C] -> [T, C]
+  nn::Sum operator()(const nn::Sum& sum, const nn::LayerContext& context) const {  // [T, C] -> [M, C]
     if (norm_behind) {
       const Tensor x = sum.Value();
-      const Tensor h = ops::Add(x, attention_norm(attention(x, context)));
+      const Tensor h = ops::Add(context.Wanted(x), attention_norm(attention(x, context)));
       return {h, ffn_norm(ffn(h))};
     }
     const auto [x, normed] = attention_norm(sum);
-    const auto [h, ffn_in] = ffn_norm(nn::Sum{x, attention(normed, context)});
+    const auto [h, ffn_in] = ffn_norm(nn::Sum{context.Wanted(x), attention(normed, context)});
     return {h, ffn(ffn_in)};
   }
 };

@@ -7,6 +7,7 @@
 // Block(Scope, Config, Rope, layer) makes a layer; block(sum, LayerContext) applies it to a sum that is still to be
 // added (nn::Sum) and gives the next. Config is a DecoderConfig.
 
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -44,14 +45,19 @@ class Decoder : public LanguageModel {
     const nn::RotaryTables rotary = rope_.Tables(context).To(summary_.device);
     const nn::Context full = nn::OnDevice(context, summary_.device);
     nn::Context sliding = full;
+    const bool narrows = nn::WantsFewer(context) && summary_.device == Device::kCpu;
     nn::Sum y{x};
     for (size_t i = 0; i < blocks_.size(); ++i) {
       sliding.pattern.window = summary_.kv[i].window;
-      y = blocks_[i](y, {.pass = summary_.kv[i].window > 0 ? sliding : full, .rotary = rotary});
+      const nn::Context& pass = summary_.kv[i].window > 0 ? sliding : full;
+      std::optional<nn::WantedRows> wanted;
+      if (narrows && i + 1 == blocks_.size()) wanted.emplace(pass, rotary);
+      y = blocks_[i](y, {.pass = pass, .rotary = rotary, .wanted = wanted ? &*wanted : nullptr});
       if (observer) observer(static_cast<int64_t>(i), y.Value());
       if (context.after_layer) context.after_layer(static_cast<int64_t>(i));
     }
-    return norm_(y).norm;
+    const Tensor hidden = norm_(y).norm;
+    return narrows ? hidden : nn::WantedOf(hidden, context);
   }
 
   Tensor Logits(const Tensor& hidden) const override {

@@ -106,9 +106,9 @@ struct DeepseekBlock {  // h = x + LatentAttention(RMSNorm(x));  y = h + FeedFor
     return shape;
   }
 
-  nn::Sum operator()(const nn::Sum& sum, const nn::LayerContext& context) const {  // [T, C] -> [T, C]
+  nn::Sum operator()(const nn::Sum& sum, const nn::LayerContext& context) const {  // [T, C] -> [M, C]
     const auto [x, normed] = attention_norm(sum);
-    const auto [h, ffn_in] = ffn_norm(nn::Sum{x, attention(normed, context)});
+    const auto [h, ffn_in] = ffn_norm(nn::Sum{context.Wanted(x), attention(normed, context)});
     return {h, experts ? (*experts)(ffn_in) : (*dense)(ffn_in)};
   }
 };

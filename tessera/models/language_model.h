@@ -4,8 +4,8 @@
 //
 //   auto model = LoadModel(checkpoint);                          // models/load.h
 //   Tensor x = model->Embed(ids);                                // ids i64 [T] -> [T, C]
-//   Tensor h = model->Hidden(x, context);                        // [T, C] -> [T, C], after the final norm
-//   Tensor logits = model->Logits(ops::GatherRows(h, last));     // [M, C] -> [M, V]
+//   Tensor h = model->Hidden(x, context);                        // [T, C] -> [M, C], after the final norm
+//   Tensor logits = model->Logits(h);                            // [M, C] -> [M, V]
 //
 // A model is immutable while it computes: any number of threads may call these at once.
 
@@ -43,7 +43,7 @@ struct ModelSummary {
   int64_t layers() const { return std::ssize(kv); }
 };
 
-// Called with the output [T, C] of each decoder layer, in order, before the final norm.
+// Called with the output of each decoder layer, in order, before the final norm: [T, C], of the last one [M, C].
 using LayerObserver = std::function<void(int64_t layer, const Tensor& output)>;
 
 class VisionEncoder;
@@ -57,7 +57,8 @@ class LanguageModel {
 
   // The embedding rows of ids i64 [T]: [T, C]. Throws Error for an id outside 0 … V - 1.
   virtual Tensor Embed(const Tensor& ids) const = 0;
-  // All layers and the final norm: x [T, C] -> [T, C]. With a cache, every row's keys and values are stored first.
+  // All layers and the final norm: x [T, C] -> [M, C], the rows that the context wants. With a cache, every row's keys
+  // and values are stored first.
   virtual Tensor Hidden(const Tensor& x, const nn::Context& context, const LayerObserver& observer = {}) const = 0;
   // The scores of the next token for each row: hidden [M, C] -> [M, V], f32 whatever the activations are.
   // All three take and give tensors where the weights are; ids and a context may come from the processor.

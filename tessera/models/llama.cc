@@ -40,9 +40,9 @@ struct LlamaBlock {  // h = x + Attention(RMSNorm(x));  y = h + SwiGLU(RMSNorm(h
         ffn_norm(s / "post_attention_layernorm", c.hidden, c.norm_eps),
         ffn(s / "mlp", {.in = c.hidden, .hidden = c.ffn, .bias = c.mlp_bias}) {}
 
-  nn::Sum operator()(const nn::Sum& sum, const nn::LayerContext& context) const {  // [T, C] -> [T, C]
+  nn::Sum operator()(const nn::Sum& sum, const nn::LayerContext& context) const {  // [T, C] -> [M, C]
     const auto [x, normed] = attention_norm(sum);
-    const auto [h, ffn_in] = ffn_norm(nn::Sum{x, attention(normed, context)});
+    const auto [h, ffn_in] = ffn_norm(nn::Sum{context.Wanted(x), attention(normed, context)});
     return {h, ffn(ffn_in)};
   }
 };

@@ -38,7 +38,7 @@ Qwen2Block::Qwen2Block(const nn::Scope& s, const Qwen2Config& c, const nn::Rope&
 
 nn::Sum Qwen2Block::operator()(const nn::Sum& sum, const nn::LayerContext& context) const {
   const auto [x, normed] = attention_norm(sum);
-  const auto [h, ffn_in] = ffn_norm(nn::Sum{x, attention(normed, context)});
+  const auto [h, ffn_in] = ffn_norm(nn::Sum{context.Wanted(x), attention(normed, context)});
   return {h, ffn(ffn_in)};
 }
 

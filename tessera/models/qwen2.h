@@ -29,7 +29,7 @@ struct Qwen2Block {  // h = x + Attention(RMSNorm(x));  y = h + SwiGLU(RMSNorm(h
   nn::SwiGlu ffn;
 
   Qwen2Block(const nn::Scope& s, const Qwen2Config& c, const nn::Rope& rope, int64_t layer);
-  nn::Sum operator()(const nn::Sum& sum, const nn::LayerContext& context) const;  // [T, C] -> [T, C]
+  nn::Sum operator()(const nn::Sum& sum, const nn::LayerContext& context) const;  // [T, C] -> [M, C]
 };
 
 using Qwen2Decoder = Decoder<Qwen2Block, Qwen2Config>;

@@ -23,12 +23,20 @@ Tensor AttendInContext(const Tensor& q, const Tensor& k, const Tensor& v, const 
   return ops::AttendPaged(q, pages, context.pattern, options);
 }
 
+std::array<Tensor, 3> ProjectQkv(const Tensor& x, const Linear& q, const Linear& k, const Linear& v,
+                                 const LayerContext& context) {
+  if (context.wanted == nullptr) return Linear::Each(x, {&q, &k, &v});
+  const auto [keys, values] = Linear::Each(x, {&k, &v});
+  return {q(context.Wanted(x)), keys, values};
+}
+
 Tensor AttendTurning(const Tensor& q, const Tensor& k, const Tensor& v, const LayerContext& context, const Rope& rope,
                      int64_t layer) {
   const Context& pass = context.pass;
   const auto& [cos, sin] = context.rotary;
   if (!q.on_gpu() || !pass.cache)
-    return AttendInContext(rope.Turn(q, context.rotary), rope.Turn(k, context.rotary), v, pass, layer);
+    return AttendInContext(rope.Turn(q, context.query_rotary()), rope.Turn(k, context.rotary), v, context.queries(),
+                           layer);
   const kernels::KvPages& pages = pass.cache->layers[static_cast<size_t>(layer)];
   const Tensor turned = kernels::cuda::TurnAndStore(pages, *pass.pattern.plan, q, k, v, cos, sin, rope.layout());
   return ops::AttendPaged(turned, pages, pass.pattern);
@@ -57,9 +65,10 @@ GroupedAttention::GroupedAttention(const Scope& s, const GroupedAttentionShape& 
 
 Tensor GroupedAttention::operator()(const Tensor& x, const LayerContext& context) const {
   const int64_t T = x.dim(0), H = shape_.heads, G = shape_.kv_heads, D = shape_.head_dim;
-  const auto [xq, xk, xv] = Linear::Each(x, {&q_, &k_, &v_});
-  const Tensor q = ops::Reshape(xq, {T, H, D}), k = ops::Reshape(xk, {T, G, D}), v = ops::Reshape(xv, {T, G, D});
-  return o_(ops::Reshape(AttendTurning(q, k, v, context, rope_, shape_.layer), {T, H * D}));
+  const auto [xq, xk, xv] = ProjectQkv(x, q_, k_, v_, context);
+  const int64_t M = xq.dim(0);
+  const Tensor q = ops::Reshape(xq, {M, H, D}), k = ops::Reshape(xk, {T, G, D}), v = ops::Reshape(xv, {T, G, D});
+  return o_(ops::Reshape(AttendTurning(q, k, v, context, rope_, shape_.layer), {M, H * D}));
 }
 
 }  // namespace tessera::nn

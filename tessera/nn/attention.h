@@ -3,20 +3,33 @@
 //
 //   q = rope(W_q x), k = rope(W_k x), v = W_v x;  y = W_o · softmax(q kᵀ / √D + mask) v
 
+#include <array>
+
 #include "tessera/nn/linear.h"
 #include "tessera/nn/rotary.h"
+#include "tessera/nn/wanted_rows.h"
 #include "tessera/ops/attention.h"
 
 namespace tessera::nn {
 
-// What a layer's attention is given besides its input.
+// What a layer is given besides its input. Of T rows it gives M: all, or those that are wanted of the last layer.
 struct LayerContext {
   const Context& pass;
   const RotaryTables& rotary;
+  const WantedRows* wanted = nullptr;
+
+  Tensor Wanted(const Tensor& x) const { return wanted != nullptr ? wanted->Of(x) : x; }  // [T, C] -> [M, C]
+  // Of the rows that ask.
+  const Context& queries() const { return wanted != nullptr ? wanted->pass : pass; }
+  const RotaryTables& query_rotary() const { return wanted != nullptr ? wanted->rotary : rotary; }
 };
 
+// W_q x of the rows that are wanted, W_k x and W_v x of all: [T, C] -> [M, …], [T, …], [T, …].
+std::array<Tensor, 3> ProjectQkv(const Tensor& x, const Linear& q, const Linear& k, const Linear& v,
+                                 const LayerContext& context);
+
 // Attention over the keys of this pass, or over the cache's pages of `layer` after storing k and v there.
-//   q [T, H, D], k [T, G, D], v [T, G, Dv] -> [T, H, Dv]
+//   q [M, H, D], k [T, G, D], v [T, G, Dv] -> [M, H, Dv], M the queries of the context's pattern
 Tensor AttendInContext(const Tensor& q, const Tensor& k, const Tensor& v, const Context& context, int64_t layer,
                        const ops::AttendOptions& options = {});
 
@@ -42,7 +55,7 @@ struct GroupedAttentionShape {
 class GroupedAttention {
  public:
   GroupedAttention(const Scope& s, const GroupedAttentionShape& shape, const Rope& rope);
-  Tensor operator()(const Tensor& x, const LayerContext& context) const;  // [T, C] -> [T, C]
+  Tensor operator()(const Tensor& x, const LayerContext& context) const;  // [T, C] -> [M, C]
 
  private:
   GroupedAttentionShape shape_;

@@ -42,6 +42,17 @@ void CheckContext(const Context& context, int64_t rows, int64_t layers) {
   // Positions that lie on a GPU were checked by whoever put them there.
   for (const int64_t position : positions.on_gpu() ? std::span<const int64_t>() : positions.data<int64_t>())
     Require(position >= 0, "context: position {} is negative", position);
+  if (context.wanted) {
+    const auto& sequences = context.pattern.sequences;
+    Require(context.wanted->size() == sequences.size(), "context: rows wanted of {} sequences, the pattern has {}",
+            context.wanted->size(), sequences.size());
+    for (size_t i = 0; i < sequences.size(); ++i) {
+      const int64_t wanted = (*context.wanted)[i], all = sequences[i].query_count;
+      Require(wanted >= 0 && wanted <= all, "context: {} rows wanted of sequence {}, which has {}", wanted, i, all);
+      Require(sequences[i].tree_parents.empty() || wanted == 0 || wanted == all,
+              "context: {} of the {} rows of sequence {} wanted, a tree gives all or none", wanted, all, i);
+    }
+  }
   if (!context.cache) {
     Require(context.pattern.key_rows() == rows, "context: without a cache the pattern needs {} key rows, it has {}",
             rows, context.pattern.key_rows());

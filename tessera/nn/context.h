@@ -12,6 +12,7 @@
 #include <functional>
 #include <optional>
 #include <span>
+#include <vector>
 
 #include "tessera/core/tensor.h"
 #include "tessera/kernels/attention_pattern.h"
@@ -30,6 +31,9 @@ struct Context {
                                       // three for each row (time, height, width), for models that see pictures
   kernels::AttentionPattern pattern;  // pattern.query_rows() == T
   std::optional<KvView> cache;        // none: keys are the rows of this pass themselves
+  // Of each sequence, how many of its newest rows the caller wants results of; none: all rows. Their keys and values
+  // are made all the same, and a tree of guesses gives all its rows or none.
+  std::optional<std::vector<int64_t>> wanted;
   std::function<void(int64_t layer)> after_layer = {};  // called when a layer's work was given to the device
 };
 
@@ -43,7 +47,8 @@ Context OnDevice(const Context& context, Device device);
 // The same for a pattern without a cache.
 kernels::AttentionPattern OnDevice(kernels::AttentionPattern pattern, Device device);
 
-// Throws Error unless positions, pattern and cache fit `rows` rows and `layers` layers; says which does not.
+// Throws Error unless positions, pattern, cache and wanted rows fit `rows` rows and `layers` layers; says which does
+// not.
 void CheckContext(const Context& context, int64_t rows, int64_t layers);
 
 }  // namespace tessera::nn

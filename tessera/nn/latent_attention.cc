@@ -69,14 +69,16 @@ Tensor LatentAttention::ProjectedQueries(const Tensor& x) const {
 
 Tensor LatentAttention::operator()(const Tensor& x, const LayerContext& context) const {
   const int64_t T = x.dim(0), H = shape_.heads, N = shape_.nope_dim, P = shape_.rope_dim, R = shape_.latent;
-  const Tensor q = ops::Reshape(ProjectedQueries(x), {T, H, N + P});
+  const Tensor wanted = context.Wanted(x);
+  const int64_t M = wanted.dim(0);
+  const Tensor q = ops::Reshape(ProjectedQueries(wanted), {M, H, N + P});
   const Tensor down = kv_a_(x);
   const Tensor latent = norms_[0](Middle(down, 0, R));
   const Tensor key = rope_.Turn(ops::Reshape(Middle(down, R, R + P), {T, 1, P}), context.rotary);
-  const Queries queries{Middle(q, 0, N), rope_.Turn(Middle(q, N, N + P), context.rotary)};
-  const Tensor o = context.pass.cache || k_b_ ? OverLatents(queries, latent, key, context.pass)
-                                              : Expanded(queries, latent, key, context.pass);
-  return o_(ops::Reshape(o, {T, H * shape_.value_dim}));
+  const Queries queries{Middle(q, 0, N), rope_.Turn(Middle(q, N, N + P), context.query_rotary())};
+  const Tensor o = context.pass.cache || k_b_ ? OverLatents(queries, latent, key, context.queries())
+                                              : Expanded(queries, latent, key, context.queries());
+  return o_(ops::Reshape(o, {M, H * shape_.value_dim}));
 }
 
 Tensor LatentAttention::Expanded(const Queries& q, const Tensor& latent, const Tensor& key,

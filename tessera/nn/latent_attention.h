@@ -35,7 +35,7 @@ struct LatentAttentionShape {
 class LatentAttention {
  public:
   LatentAttention(const Scope& s, const LatentAttentionShape& shape, const Rope& rope);
-  Tensor operator()(const Tensor& x, const LayerContext& context) const;  // [T, C] -> [T, C]
+  Tensor operator()(const Tensor& x, const LayerContext& context) const;  // [T, C] -> [M, C]
 
  private:
   // W_kb,hᵀ [R, N] and W_vb,h [V, R] of each head.
@@ -43,7 +43,7 @@ class LatentAttention {
     std::vector<Tensor> keys, values;
   };
   Absorbed Absorb() const;
-  // What meets keys by content, [T, H, N], and what meets them by position, turned, [T, H, P].
+  // What meets keys by content, [M, H, N], and what meets them by position, turned, [M, H, P].
   struct Queries {
     Tensor nope, rope;
   };

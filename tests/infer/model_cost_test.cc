@@ -17,7 +17,15 @@ TEST(ModelCost, CountsWhatTheFileStores) {
   for (const std::string& name : tiny.model->parameters().names())
     if (name != "model.embed_tokens.weight") bytes += 2 * tiny.model->parameters().Get(name).numel();
   EXPECT_EQ(cost.weight_bytes + cost.logits_bytes, bytes);
-  EXPECT_EQ(cost.logits_operations, 2 * tiny.model->summary().vocab * tiny.model->summary().hidden);
+  const auto matrix = [&](const std::string& name) { return tiny.model->parameters().Get(name).numel(); };
+  const std::string last = "model.layers.2.";
+  int64_t layers = 0, last_results = 0;  // values of matrices
+  for (const std::string& name : tiny.model->parameters().names())
+    if (name.ends_with("_proj.weight")) layers += matrix(name);
+  for (const char* part : {"self_attn.q_proj", "self_attn.o_proj", "mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"})
+    last_results += matrix(last + part + ".weight");
+  EXPECT_EQ(cost.row_operations, 2 * (layers - last_results));
+  EXPECT_EQ(cost.logits_operations, 2 * (tiny.model->summary().vocab * tiny.model->summary().hidden + last_results));
   EXPECT_EQ(cost.cache_bytes, 3 * 2 * (16 + 16) * 2);  // layers, heads, key and value, bytes
   EXPECT_EQ(cost.kind, kernels::PeakKind::kBf16);
 }

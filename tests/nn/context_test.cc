@@ -34,5 +34,21 @@ TEST(CheckContext, NamesWhatDoesNotFit) {
   EXPECT_THAT([&] { CheckContext(context, 3, 1); }, ThrowsMessage<Error>(HasSubstr("negative")));
 }
 
+TEST(CheckContext, NamesTheSequenceThatHasNotAsManyRowsAsAreWanted) {
+  Context context = PlainContext(std::array<int64_t, 2>{3, 2});
+  context.wanted = {1};
+  EXPECT_THAT([&] { CheckContext(context, 5, 1); }, ThrowsMessage<Error>(HasSubstr("wanted of 1 sequences")));
+  context.wanted = {1, 3};
+  EXPECT_THAT([&] { CheckContext(context, 5, 1); }, ThrowsMessage<Error>(HasSubstr("3 rows wanted of sequence 1")));
+  context.wanted = {1, -1};
+  EXPECT_THAT([&] { CheckContext(context, 5, 1); }, ThrowsMessage<Error>(HasSubstr("-1 rows wanted of sequence 1")));
+  context.wanted = {1, 0};
+  EXPECT_NO_THROW(CheckContext(context, 5, 1));
+  context.pattern.sequences[0].tree_parents = {-1, 0, 0};
+  EXPECT_THAT([&] { CheckContext(context, 5, 1); }, ThrowsMessage<Error>(HasSubstr("a tree gives all or none")));
+  context.wanted = {3, 0};
+  EXPECT_NO_THROW(CheckContext(context, 5, 1));
+}
+
 }  // namespace
 }  // namespace tessera::nn
