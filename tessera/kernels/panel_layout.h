@@ -45,6 +45,9 @@ struct PanelFormat {
   bool shared = false;   // a part's integer scale and minimum share a byte
   bool levels = false;   // codes are indices of kIQ4Levels; level + 128 is multiplied
 
+  // What products take off a code: the zero or, in formats with minimums, the middle of the codes, so that what is left
+  // for the minimum is small.
+  constexpr int centre() const { return minimum ? 1 << (low_bits + high_bits - 1) : zero; }
   constexpr int code_bytes() const { return low_bits * 64 + high_bits * 64; }
   constexpr int header_bytes() const { return super ? 32 * (minimum ? 2 : 1) : 0; }
   constexpr int scale_bytes() const {

@@ -58,6 +58,27 @@ TEST_P(KvPagesOfType, WhatIsStoredIsLoadedRounded) {
   }
 }
 
+// Prompts come as runs of neighbours, answers token by token.
+TEST_P(KvPagesOfType, TokensTogetherLieAsOneByOneInEveryByte) {
+  for (const auto& [key_dim, value_dim] : {std::pair{1, 1}, {5, 3}, {16, 40}, {33, 64}, {64, 64}, {192, 128}}) {
+    for (const bool values_in_keys : {false, true}) {
+      if (values_in_keys && value_dim > key_dim) continue;
+      const KvPageFormat format{GetParam(), 2, key_dim, value_dim, values_in_keys};
+      Memory together(format, 4), alone(format, 4);
+      std::vector<int64_t> slots{7, 200, 201};  // then a run that begins in the middle of a word and crosses pages
+      for (int64_t slot = 61; slot < 61 + 71; ++slot) slots.push_back(slot);
+      slots.push_back(9);
+      const int64_t rows = std::ssize(slots);
+      const Tensor k = Waves({rows, 2, key_dim}, 0), v = values_in_keys ? Tensor() : Waves({rows, 2, value_dim}, 1);
+      StoreKv(together.pages, slots, k, v);
+      for (int64_t t = 0; t < rows; ++t)
+        StoreKv(alone.pages, std::span(slots).subspan(static_cast<size_t>(t), 1), k.Slice(0, t, t + 1),
+                v ? v.Slice(0, t, t + 1) : v);
+      ASSERT_EQ(together.bytes, alone.bytes) << key_dim << " " << value_dim << " " << values_in_keys;
+    }
+  }
+}
+
 TEST_P(KvPagesOfType, MovingATokenKeepsItsBitsAndTouchesNoOther) {
   Memory memory({GetParam(), 2, 33, 7}, 2);
   std::vector<int64_t> slots(128);
@@ -110,6 +131,21 @@ TEST_P(KvPagesOfType, ValuesInKeysTakeNoBytes) {
 
 INSTANTIATE_TEST_SUITE_P(Types, KvPagesOfType, testing::Values(DType::kF32, DType::kBF16, DType::kF16, DType::kQ8_0),
                          [](const auto& type) { return std::string(Name(type.param)); });
+
+TEST(KvPages, CodesOfQ8AreRoundedHalvesAwayFromZeroAndNaNKeepsItsBlock) {
+  Memory memory({DType::kQ8_0, 1, 64, 32}, 1);
+  Tensor k = Tensor::Empty({1, 1, 64}), v = Tensor::Zeros({1, 1, 32});
+  const auto x = k.mutable_data<float>();
+  for (size_t d = 0; d < 64; ++d) x[d] = 0.25f * static_cast<float>(static_cast<int>(d % 32) - 16);
+  x[0] = 127 * 0.5f;  // a step of a half: quarters are halves of it
+  x[40] = NAN;
+  StoreKv(memory.pages, std::vector<int64_t>{3}, k, v);
+  const auto [key, value] = LoadKv(memory.pages, 3);
+  for (size_t d = 0; d < 32; ++d) EXPECT_EQ(key.data<float>()[d], 0.5f * std::round(x[d] / 0.5f)) << d;
+  EXPECT_TRUE(std::isnan(key.data<float>()[40]));
+  EXPECT_TRUE(std::isnan(key.data<float>()[50])) << "its block has one scale";
+  EXPECT_EQ(value.data<float>()[0], 0);
+}
 
 TEST(KvPages, RefuseSlotsOutsideAndOtherShapes) {
   Memory memory({DType::kF32, 1, 4, 4}, 2);

@@ -5,6 +5,7 @@
 
 #include "tessera/core/thread_pool.h"
 #include "tessera/kernels/cpu/product_job.h"
+#include "tessera/kernels/cpu/transpose_words.h"
 
 namespace tessera::kernels {
 namespace {
@@ -23,42 +24,6 @@ void ForEachGroup(const Tensor& x, const RowChoice& chosen, int max_rows, Body b
     for (int64_t g = 0; g < groups; ++g) one(g);
   } else {
     ParallelFor(groups, one);
-  }
-}
-
-// out[u · R + r] = word u of row r, for R rows of `units` 32-bit words. Four by four: a row's line and the group's line
-// are both touched once.
-using Words = uint32_t __attribute__((vector_size(16)));
-
-Words LoadWords(const std::byte* p) {
-  Words x;
-  std::memcpy(&x, p, sizeof(x));
-  return x;
-}
-
-void TransposeWords(const std::byte* const* rows, int row_count, int64_t units, std::byte* out) {
-  const int64_t stride = 4 * row_count;
-  int r = 0;
-  for (; r + 4 <= row_count; r += 4) {
-    int64_t u = 0;
-    for (; u + 4 <= units; u += 4) {
-      const Words a = LoadWords(rows[r] + 4 * u), b = LoadWords(rows[r + 1] + 4 * u);
-      const Words c = LoadWords(rows[r + 2] + 4 * u), d = LoadWords(rows[r + 3] + 4 * u);
-      const Words ab_low = __builtin_shufflevector(a, b, 0, 4, 1, 5),
-                  ab_high = __builtin_shufflevector(a, b, 2, 6, 3, 7);
-      const Words cd_low = __builtin_shufflevector(c, d, 0, 4, 1, 5),
-                  cd_high = __builtin_shufflevector(c, d, 2, 6, 3, 7);
-      const Words columns[4] = {
-          __builtin_shufflevector(ab_low, cd_low, 0, 1, 4, 5), __builtin_shufflevector(ab_low, cd_low, 2, 3, 6, 7),
-          __builtin_shufflevector(ab_high, cd_high, 0, 1, 4, 5), __builtin_shufflevector(ab_high, cd_high, 2, 3, 6, 7)};
-      for (int i = 0; i < 4; ++i) std::memcpy(out + (u + i) * stride + 4 * r, &columns[i], 16);
-    }
-    for (; u < units; ++u) {
-      for (int i = 0; i < 4; ++i) std::memcpy(out + u * stride + 4 * (r + i), rows[r + i] + 4 * u, 4);
-    }
-  }
-  for (; r < row_count; ++r) {
-    for (int64_t u = 0; u < units; ++u) std::memcpy(out + u * stride + 4 * r, rows[r] + 4 * u, 4);
   }
 }
 
@@ -97,7 +62,7 @@ void GroupFloatRows(const Tensor& x, const RowChoice& chosen, int max_rows, std:
     const std::byte* pointers[kMostRows];
     for (int r = 0; r < rows; ++r)
       pointers[r] = reinterpret_cast<const std::byte*>(RowAsFloat(x, chosen[row + r], scratch + r * inputs));
-    TransposeWords(pointers, rows, inputs, group);
+    TransposeWords(pointers, rows, inputs, rows, group);
   });
 }
 
@@ -125,7 +90,7 @@ void GroupBf16Rows(const Tensor& x, const RowChoice& chosen, int max_rows, std::
       }
       if (inputs % 2 != 0) copy[inputs] = BFloat16();
     }
-    TransposeWords(pointers, rows, pairs, out + row * pairs * 4);
+    TransposeWords(pointers, rows, pairs, rows, out + row * pairs * 4);
   });
 }
 
@@ -136,7 +101,8 @@ void GroupQuantizedRows(const Tensor& x, const RowChoice& chosen, int max_rows, 
   ForEachGroup(x, chosen, max_rows, [&](int64_t row, int rows) {
     float* scratch = reinterpret_cast<float*>(ThreadScratch(Scratch::kConverted, inputs * 4));
     uint8_t* group = reinterpret_cast<uint8_t*>(out + row * blocks * XBlockBytes(format));
-    for (int r = 0; r < rows; ++r) quantize(RowAsFloat(x, chosen[row + r], scratch), blocks, format, r, rows, group);
+    for (int r = 0; r < rows; ++r)
+      quantize(RowAsFloat(x, chosen[row + r], scratch), blocks, {0, blocks}, format, r, rows, group);
   });
 }
 

@@ -28,6 +28,7 @@ struct Avx2Lanes {
   static constexpr int kDirectRows = 3;
   static constexpr size_t kTileForms = 1;  // of a scale in a tile: the scale alone
   static constexpr bool kWideDotSubtractsZero = true;
+  static constexpr bool kPairedMinimums = false;
 
   static F Zero() { return {_mm256_setzero_ps(), _mm256_setzero_ps()}; }
   static F Set(float x) { return {_mm256_set1_ps(x), _mm256_set1_ps(x)}; }

@@ -7,6 +7,12 @@
 // to an output: sums of integers are exact, so only these few operations round, and they are the same in every loop. s
 // is a quarter power of two, so a tile that holds d 2^(i/4) leaves d s to an operation on exponents, which some
 // processors do beside their multipliers (V::XScale); the dot products have those nearly to themselves.
+//
+// Where a dot product of pairs of bf16 is at hand (V::kPairedMinimums), one instruction adds the minimums of two
+// blocks:
+//   (d s) Σ (c - z) q              z is the middle of the codes, and x brings -z Σ q as for symmetric formats
+//   + (m + d z) (s Σ q)            both factors in bf16, in the order of blocks, behind the second block's codes
+// From the middle of the codes, m + d z is a few d at most, and its 8 bits err by less than x's do.
 
 // Records of a packed panel, one after the other, unpacked in registers. Nothing asks for them ahead: the processor's
 // own prefetchers follow a panel better, and requests of ours take the places of theirs.
@@ -15,6 +21,7 @@ struct PackedRecords {
   const uint8_t* header;
   const uint8_t* record;
   int below_header = 0;
+  typename V::F even_minimum = V::Zero();  // of paired ones
 
   explicit PackedRecords(const void* panel)
       : header(static_cast<const uint8_t*>(panel)), record(header + kFormat.header_bytes()) {}
@@ -32,6 +39,16 @@ struct PackedRecords {
     const typename V::F units = V::LoadF16(header + 32);
     if constexpr (kFormat.shared) return V::Negate(V::Mul(units, V::LoadHighNibbles(record + 16 * part)));
     return V::Negate(V::Mul(units, V::LoadU8(record + 16)));
+  }
+  typename V::F CentredMinimum(int part) const {
+    return V::MulAdd(Scale(part), V::Set(static_cast<float>(kFormat.centre())), Minimum(part));
+  }
+  // Of an even record that another follows.
+  void KeepMinimum() { even_minimum = CentredMinimum(0); }
+  // Of a record of two parts, of an odd one and the one before, or of an even one that is the last.
+  typename V::W MinimumPair(bool odd) const {
+    if constexpr (kFormat.parts == 2) return V::PairOf(CentredMinimum(0), CentredMinimum(1));
+    return odd ? V::PairOf(even_minimum, CentredMinimum(0)) : V::PairOf(CentredMinimum(0), V::Zero());
   }
   typename V::W Codes(int group) const {
     const uint8_t* low = record + kFormat.scale_bytes();
@@ -68,9 +85,16 @@ struct TileRecords {
   explicit TileRecords(const void* tile) : record(static_cast<const uint8_t*>(tile)) {}
   const uint8_t* Scales(int part) const { return record + 512 + TilePartBytes(kFormat) * part; }
   typename V::F Minimum(int part) const { return V::Load(reinterpret_cast<const float*>(Scales(part) + 256)); }
+  static void KeepMinimum() {}
+  typename V::W MinimumPair(bool) const { return V::LoadW(Scales(0) + 256); }
   typename V::W Codes(int group) const { return V::LoadW(record + 64 * group); }
   void Next() { record += TileRecordBytes(kFormat); }
 };
+
+// Whether record i's minimums wait for the next one's.
+constexpr bool SharesMinimums(const PanelFormat& format, int64_t i, int64_t records) {
+  return format.parts == 1 && i % 2 == 0 && i + 1 < records;
+}
 
 template <class V, PanelFormat kFormat>
 void Unpack(const uint8_t* packed, int64_t records, uint8_t* tile) {
@@ -83,7 +107,13 @@ void Unpack(const uint8_t* packed, int64_t records, uint8_t* tile) {
       const typename V::F scale = source.Scale(p);
       for (size_t quarter = 0; quarter < V::kTileForms; ++quarter)
         V::Store(V::Mul(scale, V::Set(kQuarterPowers[quarter])), scales + 16 * quarter);
-      if constexpr (kFormat.minimum) V::Store(source.Minimum(p), scales + 64);
+      if constexpr (kFormat.minimum && !V::kPairedMinimums) V::Store(source.Minimum(p), scales + 64);
+    }
+    if constexpr (kFormat.minimum && V::kPairedMinimums) {
+      if (SharesMinimums(kFormat, i, records))
+        source.KeepMinimum();
+      else
+        V::StoreW(source.MinimumPair(i % 2 != 0), tile + 512 + 256);
     }
   }
 }
@@ -108,11 +138,17 @@ auto ScalesOf(const PanelRecords<Records, sizeof...(P)>& w, int part, std::integ
   return std::array{w.of[P].Scales(part)...};
 }
 
+template <class V, class Records, int... P>
+auto MinimumsOf(const PanelRecords<Records, sizeof...(P)>& w, bool odd, std::integer_sequence<int, P...>) {
+  return std::array<typename V::W, sizeof...(P)>{w.of[P].MinimumPair(odd)...};
+}
+
 template <class V, PanelFormat kFormat, int R, int P, class Records>
 void MultiplyInteger(const MicroArgs& a) {
   constexpr int kGroups = 8 / kFormat.parts;   // of four values, in a part
   constexpr bool kWide = kFormat.zero == 128;  // codes use all eight bits
-  constexpr bool kStartsAtZero = kFormat.minimum || (kWide && V::kWideDotSubtractsZero);
+  constexpr bool kPaired = kFormat.minimum && V::kPairedMinimums;
+  constexpr bool kStartsAtZero = (kFormat.minimum && !kPaired) || (kWide && V::kWideDotSubtractsZero);
   Sums<V, R, P> y;
   y.Load(a);
   auto w = RecordsOf<Records>(a, std::make_integer_sequence<int, P>());
@@ -146,7 +182,7 @@ void MultiplyInteger(const MicroArgs& a) {
       }
       const auto forms = ScalesOf(w, part, std::make_integer_sequence<int, P>());
       typename V::F minimum[P];
-      if constexpr (kFormat.minimum) {
+      if constexpr (kFormat.minimum && !kPaired) {
 #pragma GCC unroll 2
         for (int p = 0; p < P; ++p) minimum[p] = w.of[p].Minimum(part);
       }
@@ -155,10 +191,26 @@ void MultiplyInteger(const MicroArgs& a) {
         const typename V::XScale scale(scales + 4 * r, scales + 4 * (R + r));
 #pragma GCC unroll 2
         for (int p = 0; p < P; ++p) {
-          if constexpr (kFormat.minimum)
+          if constexpr (kFormat.minimum && !kPaired)
             y.of[p][r] = V::MulAdd(minimum[p], V::Set(ReadAs<float>(sums + 4 * (part * R + r))), y.of[p][r]);
           y.of[p][r] = V::MulAdd(V::ToFloat(sum[p][r]), scale.Times(forms[p]), y.of[p][r]);
         }
+      }
+    }
+    if constexpr (kPaired) {
+      if (SharesMinimums(kFormat, u, a.units)) {
+#pragma GCC unroll 2
+        for (int p = 0; p < P; ++p) w.of[p].KeepMinimum();
+        continue;
+      }
+      const bool odd = kFormat.parts == 1 && u % 2 != 0;
+      const uint8_t* words = x + R * (XPairsOffset(kFormat) - (odd ? XBlockBytes(kFormat) : 0));
+      const auto minimums = MinimumsOf<V>(w, odd, std::make_integer_sequence<int, P>());
+#pragma GCC unroll 16
+      for (int r = 0; r < R; ++r) {
+        const auto word = ReadAs<int32_t>(words + 4 * r);
+#pragma GCC unroll 2
+        for (int p = 0; p < P; ++p) y.of[p][r] = V::AddPair(y.of[p][r], minimums[p], word);
       }
     }
   }
@@ -181,54 +233,92 @@ void RoundBlocks(const float* x, int n, uint8_t* codes, int64_t next_codes, Roun
   }
 }
 
-// What XBlocks keep of the sums of a part's codes: bits of int32 or of f32.
+// What XBlocks keep of the sums of a part's codes.
 struct KeptSums {
-  alignas(32) uint32_t of[2][RoundedBlocks::kMost];
+  alignas(32) uint32_t of[2][RoundedBlocks::kMost];     // bits of int32 or of f32
+  alignas(32) uint16_t pairs[2][RoundedBlocks::kMost];  // bf16
 
-  KeptSums(RoundedBlocks& rounded, const PanelFormat& format) {
+  KeptSums(RoundedBlocks& rounded, const PanelFormat& format, bool paired) {
     constexpr int kMost = RoundedBlocks::kMost;
     if (format.parts == 1) {
       for (int i = 0; i < kMost; ++i) rounded.sums[0][i] += rounded.sums[1][i];
     }
     for (int part = 0; part < format.parts; ++part) {
       const int32_t* sums = rounded.sums[part];
+      const int centre = format.centre();
       for (int i = 0; i < kMost; ++i) {
-        of[part][i] = format.minimum ? std::bit_cast<uint32_t>(rounded.scale[i] * static_cast<float>(sums[i]))
-                                     : static_cast<uint32_t>(-format.zero * sums[i]);
+        const auto scaled = std::bit_cast<uint32_t>(rounded.scale[i] * static_cast<float>(sums[i]));
+        of[part][i] = format.minimum && !paired ? scaled : static_cast<uint32_t>(-centre * sums[i]);
+        // To nearest even. A NaN is that of the scale, and stays one.
+        pairs[part][i] = static_cast<uint16_t>((scaled + 0x7fff + (scaled >> 16 & 1)) >> 16);
       }
     }
   }
 };
 
-// Blocks of x at x, x + 32, … as XBlocks: codes and words of the next one lie that many bytes further.
+// Where a block of a format of one part keeps its bf16.
+struct PairPlace {
+  uint8_t* word;
+  int64_t block, all;
+
+  // `word` is that of this block; the even one's is the one that is used.
+  void Keep(uint16_t value, int64_t block_bytes) const {
+    if (block % 2 != 0) {
+      std::memcpy(word - block_bytes + 2, &value, 2);
+      return;
+    }
+    std::memcpy(word, &value, 2);
+    if (block + 1 == all) std::memset(word + 2, 0, 2);
+  }
+};
+
+// Where the codes and words of a row of x go: into its first block, and how much further into the next.
+struct XPlaces {
+  uint8_t *codes, *words;
+  int64_t next_codes, next_words;
+};
+
+// Blocks of x at x, x + 32, … as XBlocks of that many rows. With `along` they are one row's, from block `at` on; else
+// block `at` of several rows.
 template <class V>
-void QuantizeBlocks(const float* x, int64_t count, const PanelFormat& format, int rows, uint8_t* codes, uint8_t* words,
-                    int64_t next_codes, int64_t next_words) {
+void QuantizeBlocks(const float* x, int64_t count, XBlockPlace at, bool along, const PanelFormat& format, int rows,
+                    XPlaces to) {
   constexpr int64_t kAtOnce = RoundedBlocks::kMost;
-  const int64_t next = 4 * rows;
-  for (int64_t begin = 0; begin < count; begin += kAtOnce, x += kAtOnce * kBlockValues, codes += kAtOnce * next_codes) {
+  const int64_t next = 4 * rows, block_bytes = rows * XBlockBytes(format);
+  const bool paired = format.minimum && V::kPairedMinimums;
+  for (int64_t begin = 0; begin < count;
+       begin += kAtOnce, x += kAtOnce * kBlockValues, to.codes += kAtOnce * to.next_codes) {
     RoundedBlocks rounded{};
     const int n = static_cast<int>(std::min(kAtOnce, count - begin));
-    RoundBlocks<V>(x, n, codes, next_codes, rounded);
-    const KeptSums kept(rounded, format);
-    for (int i = 0; i < n; ++i, words += next_words) {
-      std::memcpy(words, &rounded.scale[i], 4);
-      std::memcpy(words + next, &rounded.exponent[i], 4);
-      std::memcpy(words + 2 * next, &kept.of[0][i], 4);
-      if (format.parts == 2) std::memcpy(words + 3 * next, &kept.of[1][i], 4);
+    RoundBlocks<V>(x, n, to.codes, to.next_codes, rounded);
+    const KeptSums kept(rounded, format, paired);
+    for (int i = 0; i < n; ++i, to.words += to.next_words) {
+      std::memcpy(to.words, &rounded.scale[i], 4);
+      std::memcpy(to.words + next, &rounded.exponent[i], 4);
+      std::memcpy(to.words + 2 * next, &kept.of[0][i], 4);
+      if (format.parts == 2) std::memcpy(to.words + 3 * next, &kept.of[1][i], 4);
+      if (!paired) continue;
+      uint8_t* word = to.words + (2 + format.parts) * next;
+      if (format.parts == 1) {
+        PairPlace{word, at.block + (along ? begin + i : 0), at.all}.Keep(kept.pairs[0][i], block_bytes);
+      } else {
+        std::memcpy(word, &kept.pairs[0][i], 2);
+        std::memcpy(word + 2, &kept.pairs[1][i], 2);
+      }
     }
   }
 }
 
 template <class V>
-void QuantizeRow(const float* x, int64_t blocks, const PanelFormat& format, int row, int rows, uint8_t* out) {
+void QuantizeRow(const float* x, int64_t blocks, XBlockPlace at, const PanelFormat& format, int row, int rows,
+                 uint8_t* out) {
   const int64_t next = rows * XBlockBytes(format);
-  QuantizeBlocks<V>(x, blocks, format, rows, out + row * 32, out + rows * 32 + 4 * row, next, next);
+  QuantizeBlocks<V>(x, blocks, at, true, format, rows, {out + row * 32, out + rows * 32 + 4 * row, next, next});
 }
 
 template <class V>
-void QuantizeGroup(const float* x, const PanelFormat& format, int rows, uint8_t* out) {
-  QuantizeBlocks<V>(x, rows, format, rows, out, out + rows * 32, 32, 4);
+void QuantizeGroup(const float* x, XBlockPlace at, const PanelFormat& format, int rows, uint8_t* out) {
+  QuantizeBlocks<V>(x, rows, at, false, format, rows, {out, out + rows * 32, 32, 4});
 }
 
 // What a tile's loop needs to know of a format, so that formats share loops.

@@ -189,9 +189,9 @@ void GatedBlocks(const ProductJob& job, const PanelTiles& gate, const PanelTiles
   uint8_t* out = reinterpret_cast<uint8_t*>(job.blocks + (row * blocks + p / 2 * rows) * block_bytes);
   const IntegerKernels& kernels = LiveIntegerKernels();
   if (rows == 1)
-    kernels.quantize_row(gates, count / 2, job.block_format, 0, 1, out);
+    kernels.quantize_row(gates, count / 2, {p / 2, blocks}, job.block_format, 0, 1, out);
   else
-    kernels.quantize_group(gates, job.block_format, static_cast<int>(rows), out);
+    kernels.quantize_group(gates, {p / 2, blocks}, job.block_format, static_cast<int>(rows), out);
 }
 
 void RunStretch(const Stretch& stretch) {

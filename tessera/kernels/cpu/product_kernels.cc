@@ -17,8 +17,9 @@ const IntegerKernels& LiveIntegerKernels() {
     case Isa::kAvx512:  // without VNNI a wider multiply of bytes gains little over AVX2's
       return Avx2IntegerKernels();
     case Isa::kAvx512Vnni:
-    case Isa::kAvx512Bf16:
       return Avx512VnniIntegerKernels();
+    case Isa::kAvx512Bf16:
+      return Avx512VnniBf16IntegerKernels();
     default:
       return PortableIntegerKernels();
   }

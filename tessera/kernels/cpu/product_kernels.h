@@ -42,15 +42,19 @@ struct MicroArgs {
 };
 using MicroKernel = void (*)(const MicroArgs&);
 
-// An XBlock of R rows: q int8 [R][32], scale f32 [R], its exponent f32 [R], and then what the format's zero or minimum
-// needs of the sums of q:
-//   symmetric   int32 [parts][R]: -zero · Σ q over the part, what the sum of c · q starts from
-//   minimum     f32 [parts][R]: scale · Σ q over the part
+// An XBlock of R rows: q int8 [R][32], scale f32 [R], its exponent f32 [R], and then what the format needs of the sums
+// of q:
+//   int32 [parts][R]   -centre · Σ q over the part, what the sum of c · q starts from
+//   pairs [R]          with minimums besides: two bf16, scale · Σ q over each of two parts, its own where it has two,
+//                      else of an even block and the next, in the even one
+// where the processor has dot products of pairs of bf16; elsewhere, with minimums
+//   f32 [parts][R]     scale · Σ q over the part
 // A row's x is scale · q. The scale is the least quarter power of two, 2^(k/4), by which values become integers of at
 // most 127, and NaN if the block holds an infinity or NaN. The exponent is ⌊k/4⌋ + 1/2, for processors that scale by
 // powers of two beside their multipliers.
 inline constexpr int64_t kXSumsOffset = 40;  // of a row
-constexpr int64_t XBlockBytes(const PanelFormat& format) { return kXSumsOffset + 4 * format.parts; }
+constexpr int64_t XPairsOffset(const PanelFormat& format) { return kXSumsOffset + 4 * format.parts; }
+constexpr int64_t XBlockBytes(const PanelFormat& format) { return XPairsOffset(format) + (format.minimum ? 4 : 0); }
 
 template <typename T>
 inline T ReadAs(const void* from) {
@@ -104,9 +108,15 @@ struct RoundedBlocks {
 };
 
 // A tile's record: codes u8 [8][64], and f32 [parts][4 or 5][16]: a part's scales times 1, 2^(1/4), √2 and 2^(3/4), and
-// its minimums if there are any.
+// its minimums if there are any. Minimums that are multiplied as pairs of bf16 are [16][2] in the first part's place;
+// of an even block and the next, in the next one's record.
 constexpr int64_t TilePartBytes(const PanelFormat& format) { return format.minimum ? 320 : 256; }
 constexpr int64_t TileRecordBytes(const PanelFormat& format) { return 512 + TilePartBytes(format) * format.parts; }
+
+// Which of a row's blocks one is: `block` of `all`.
+struct XBlockPlace {
+  int64_t block = 0, all = 0;
+};
 
 inline constexpr int kMostRows = 16;        // of any table below
 inline constexpr int kMostDirectRows = 12;  // rows for which unpacking in registers beats a tile
@@ -137,11 +147,11 @@ struct IntegerKernels {
   int max_rows = 0;
   int pair_rows = 0;  // of a group that is multiplied with two panels; 0 if there are no such loops
   std::array<IntegerFormatKernels, kDTypeCount> formats{};
-  // Row r of an XBlock group of R rows: x [32 · blocks] -> its places in blocks 0, 1, …
-  void (*quantize_row)(const float* x, int64_t blocks, const PanelFormat& format, int row, int rows,
+  // Row r of an XBlock group of R rows: x [32 · blocks] -> its places in the blocks from `at` on, which begin at `out`.
+  void (*quantize_row)(const float* x, int64_t blocks, XBlockPlace at, const PanelFormat& format, int row, int rows,
                        uint8_t* out) = nullptr;
   // One XBlock of R rows: x [R][32].
-  void (*quantize_group)(const float* x, const PanelFormat& format, int rows, uint8_t* out) = nullptr;
+  void (*quantize_group)(const float* x, XBlockPlace at, const PanelFormat& format, int rows, uint8_t* out) = nullptr;
 };
 
 // The tables; null where the compiler's target architecture lacks the set.
@@ -152,6 +162,7 @@ const FloatKernels& Avx2FloatKernels();
 const IntegerKernels& Avx2IntegerKernels();
 const FloatKernels& Avx512FloatKernels();
 const IntegerKernels& Avx512VnniIntegerKernels();
+const IntegerKernels& Avx512VnniBf16IntegerKernels();
 const Bf16Kernels& Avx512Bf16Kernels();
 #endif
 

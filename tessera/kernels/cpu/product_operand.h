@@ -22,7 +22,7 @@ struct ProductOperand {
   int64_t bytes(int64_t rows) const { return (rows * units * unit_bytes + 63) / 64 * 64; }
   bool operator==(const ProductOperand& o) const {  // whether products may share what Arrange wrote
     return kind == o.kind && unit_bytes == o.unit_bytes && format.minimum == o.format.minimum &&
-           format.parts == o.format.parts && (format.minimum || format.zero == o.format.zero);
+           format.parts == o.format.parts && format.centre() == o.format.centre();
   }
 };
 

@@ -28,6 +28,7 @@ struct PortableLanes {
   static constexpr int kDirectRows = 0;
   static constexpr size_t kTileForms = 1;  // of a scale in a tile: the scale alone
   static constexpr bool kWideDotSubtractsZero = false;
+  static constexpr bool kPairedMinimums = false;
 
   template <typename Body>
   static F Each(Body body) {
