@@ -5,6 +5,7 @@
 
 #include "tessera/core/thread_pool.h"
 #include "tessera/kernels/cpu/product_job.h"
+#include "tessera/kernels/cpu/row_groups.h"
 #include "tessera/kernels/cpu/transpose_words.h"
 
 namespace tessera::kernels {
@@ -16,14 +17,12 @@ constexpr int64_t kSerialValues = 16384;
 // body(first row, rows) for each group, on threads if they are large.
 template <typename Body>
 void ForEachGroup(const Tensor& x, const RowChoice& chosen, int max_rows, Body body) {
-  const int64_t rows = chosen.count(x), groups = (rows + max_rows - 1) / max_rows;
-  const auto one = [&](int64_t g) {
-    body(g * max_rows, static_cast<int>(std::min<int64_t>(max_rows, rows - g * max_rows)));
-  };
-  if (rows * x.dim(1) < kSerialValues) {
-    for (int64_t g = 0; g < groups; ++g) one(g);
+  const RowGroups groups{chosen.count(x), max_rows};
+  const auto one = [&](int64_t g) { body(groups.begin(g), groups.size(g)); };
+  if (groups.rows * x.dim(1) < kSerialValues) {
+    for (int64_t g = 0; g < groups.count(); ++g) one(g);
   } else {
-    ParallelFor(groups, one);
+    ParallelFor(groups.count(), one);
   }
 }
 
@@ -109,8 +108,9 @@ void GroupQuantizedRows(const Tensor& x, const RowChoice& chosen, int max_rows, 
 void RegroupQuantizedRows(const std::byte* rows, int64_t units, std::span<const int64_t> chosen, int max_rows,
                           const PanelFormat& format, std::byte* out) {
   const int64_t block = XBlockBytes(format), words = (block - kBlockValues) / 4;
-  for (int64_t first = 0; first < std::ssize(chosen); first += max_rows) {
-    const int64_t count = std::min<int64_t>(max_rows, std::ssize(chosen) - first);
+  const RowGroups groups{std::ssize(chosen), max_rows};
+  for (int64_t g = 0; g < groups.count(); ++g) {
+    const int64_t first = groups.begin(g), count = groups.size(g);
     for (int64_t r = 0; r < count; ++r) {
       const std::byte* from = rows + chosen[static_cast<size_t>(first + r)] * units * block;
       std::byte* to = out + first * units * block;

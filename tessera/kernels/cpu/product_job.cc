@@ -11,6 +11,7 @@
 #include "tessera/core/storage.h"
 #include "tessera/core/thread_pool.h"
 #include "tessera/kernels/activation.h"
+#include "tessera/kernels/cpu/row_groups.h"
 
 namespace tessera::kernels {
 namespace {
@@ -43,7 +44,7 @@ struct Work {
   }
 };
 
-int64_t Groups(const ProductJob& job) { return (job.rows + job.max_rows - 1) / job.max_rows; }
+int64_t Groups(const ProductJob& job) { return RowGroups{job.rows, job.max_rows}.count(); }
 int64_t Weights(const ProductJob& job) { return job.up != nullptr ? 2 : 1; }
 // Pieces are whole multiples of that many panels, the end of a weight apart.
 int64_t PieceStep(const ProductJob& job) {
@@ -197,6 +198,7 @@ void GatedBlocks(const ProductJob& job, const PanelTiles& gate, const PanelTiles
 void RunStretch(const Stretch& stretch) {
   const ProductJob& job = *stretch.job;
   const int64_t tile_bytes = job.chunk * job.w_unit_bytes, weights = Weights(job);
+  const RowGroups groups{job.rows, job.max_rows};
   int64_t batch =
       std::clamp<int64_t>(tile_bytes == 0 ? kPanelBatch : kTileBytes / (tile_bytes * weights), 1, kPanelBatch);
   batch = batch < 2 ? PieceStep(job) : batch - batch % 2;
@@ -214,7 +216,7 @@ void RunStretch(const Stretch& stretch) {
       tiles.Prepare(p0, p1, begin, end);
       if (job.up != nullptr) up_tiles.Prepare(p0, p1, begin, end);
       for (int64_t g = stretch.group_begin; g < stretch.group_end; ++g) {
-        const int64_t row = g * job.max_rows, rows = std::min<int64_t>(job.max_rows, job.rows - row);
+        const int64_t row = groups.begin(g), rows = groups.size(g);
         MicroArgs args;
         args.units = end - begin;
         args.x = job.x + (row * job.units + begin * rows) * job.x_unit_bytes;

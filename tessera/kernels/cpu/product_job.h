@@ -19,7 +19,7 @@ struct ProductJob {
   int max_rows = 0;              // of one kernel call
   int64_t x_unit_bytes = 0;      // of one row
   int64_t w_unit_bytes = 0;      // of one panel in `scratch`; 0: panels are read where they lie
-  const std::byte* x = nullptr;  // groups of max_rows rows (the last one smaller), one after the other
+  const std::byte* x = nullptr;  // groups of rows (RowGroups), one after the other
 
   int64_t outputs = 0;
   float* y = nullptr;                         // [rows, outputs]
@@ -43,7 +43,7 @@ struct ProductJob {
   // Needs a chunk that is all of K.
   const ProductJob* up = nullptr;
   // Not null, beside `up`: y goes there, as the XBlocks of `block_format` that a product with y's rows reads, in groups
-  // of max_rows like x; `y` is not used. Outputs are a multiple of kBlockValues.
+  // like x; `y` is not used. Outputs are a multiple of kBlockValues.
   std::byte* blocks = nullptr;
   PanelFormat block_format;
 };
