@@ -52,6 +52,27 @@ TEST(Forward, WritesWhatTheGoldenHolds) {
   EXPECT_THAT(ids.data<int64_t>(), testing::ElementsAreArray(golden.data<int64_t>()));
 }
 
+// How far ahead of a stream it is asked for is a matter of speed alone.
+TEST(Forward, TheSameBitsHoweverFarAheadWeightsAreAskedFor) {
+  const std::string input = WriteInput({{"input_ids", Tensor::From<int64_t>({7}, {1, 1})}});
+  std::vector<Tensor> logits;
+  for (const char* bytes : {"0", "6144", "1048576"}) {
+    const std::string output = Scratch("out.safetensors");
+    const ProgramResult result = RunTessera({"forward", kModel, "-i", input, "-o", output, "--dtype", "bf16"},
+                                            {.environment = {std::string("TESSERA_STREAM_AHEAD=") + bytes}});
+    ASSERT_EQ(result.exit_code, 0) << result.err;
+    logits.push_back(SafetensorsFile::Open(output).Get("logits").Clone());
+  }
+  EXPECT_EQ(MaxDifference(logits[0], logits[1]), 0);
+  EXPECT_EQ(MaxDifference(logits[0], logits[2]), 0);
+  for (const char* bytes : {"far", "-1", "1048577", ""}) {
+    const ProgramResult result = RunTessera({"forward", kModel, "-i", input, "-o", Scratch("out.safetensors")},
+                                            {.environment = {std::string("TESSERA_STREAM_AHEAD=") + bytes}});
+    EXPECT_EQ(result.exit_code, 1);
+    EXPECT_THAT(result.err, HasSubstr("TESSERA_STREAM_AHEAD"));
+  }
+}
+
 TEST(Forward, PaddedBatchesGiveZerosWhereTheMaskHides) {
   const auto golden = SafetensorsFile::Open(kGolden);
   const std::string input = WriteInput({{"input_ids", golden.Get("padded.input_ids")},

@@ -51,6 +51,7 @@ struct VnniLanes : Avx512Lanes {
         _mm_xor_si128(_mm_loadu_si128(reinterpret_cast<const __m128i*>(kIQ4Levels.data())), _mm_set1_epi8(-128));
     return _mm512_shuffle_epi8(_mm512_broadcast_i32x4(levels), x);
   }
+  static void PrefetchSoon(const uint8_t* p) { _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T0); }
   static void PrefetchLater(const std::byte* p) { _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T1); }
 
   static void QuantizeBlocks(const float* x, int n, uint8_t* codes, int64_t next_codes, RoundedBlocks& rounded);

@@ -150,6 +150,7 @@ struct Avx2Lanes {
     const __m256i levels = _mm256_broadcastsi128_si256(_mm_xor_si128(signed_levels, _mm_set1_epi8(-128)));
     return {_mm256_shuffle_epi8(levels, x.a), _mm256_shuffle_epi8(levels, x.b)};
   }
+  static void PrefetchSoon(const uint8_t* p) { _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T0); }
   static void PrefetchLater(const std::byte* p) { _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T1); }
 
   static float QuantizeBlock(const float* x, int8_t* q, int32_t sums[2]);

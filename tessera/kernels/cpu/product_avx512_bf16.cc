@@ -15,6 +15,8 @@ namespace {
 #include "tessera/kernels/cpu/lanes_avx512-inl.h"
 #include "tessera/kernels/cpu/product_float-inl.h"
 
+constexpr int kFewRows = 4;  // that are multiplied sooner than their panel comes from memory
+
 // y[r] += x[u][r][0] w[u][0] + x[u][r][1] w[u][1]      for each pair u of values of K
 template <int R, int P>
 void MultiplyBf16(const MicroArgs& a) {
@@ -26,7 +28,12 @@ void MultiplyBf16(const MicroArgs& a) {
   for (int64_t u = 0; u < a.units; ++u, x += 4 * R) {
     __m512i pairs[P];
 #pragma GCC unroll 2
-    for (int p = 0; p < P; ++p) pairs[p] = _mm512_loadu_si512(w[p] + 64 * u);
+    for (int p = 0; p < P; ++p) {
+      pairs[p] = _mm512_loadu_si512(w[p] + 64 * u);
+      if constexpr (R <= kFewRows) {
+        if (a.stream_ahead != 0) _mm_prefetch(w[p] + 64 * u + a.stream_ahead, _MM_HINT_T0);
+      }
+    }
 #pragma GCC unroll 16
     for (int r = 0; r < R; ++r) {
       const __m512i pair = _mm512_set1_epi32(ReadAs<int32_t>(x + 4 * r));

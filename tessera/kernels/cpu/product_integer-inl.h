@@ -14,8 +14,7 @@
 //   + (m + d z) (s Σ q)            both factors in bf16, in the order of blocks, behind the second block's codes
 // From the middle of the codes, m + d z is a few d at most, and its 8 bits err by less than x's do.
 
-// Records of a packed panel, one after the other, unpacked in registers. Nothing asks for them ahead: the processor's
-// own prefetchers follow a panel better, and requests of ours take the places of theirs.
+// Records of a packed panel, one after the other, unpacked in registers.
 template <class V, PanelFormat kFormat>
 struct PackedRecords {
   const uint8_t* header;
@@ -65,7 +64,10 @@ struct PackedRecords {
     if constexpr (kFormat.levels) codes = V::Levels(codes);
     return codes;
   }
-  void Next() {
+  void Next(int64_t stream_ahead = 0) {
+    if (stream_ahead != 0) {
+      for (int64_t line = 0; line < kFormat.record_bytes(); line += 64) V::PrefetchSoon(record + stream_ahead + line);
+    }
     record += kFormat.record_bytes();
     if constexpr (kFormat.super) {
       if (++below_header == kSuperRecords) {
@@ -88,7 +90,7 @@ struct TileRecords {
   static void KeepMinimum() {}
   typename V::W MinimumPair(bool) const { return V::LoadW(Scales(0) + 256); }
   typename V::W Codes(int group) const { return V::LoadW(record + 64 * group); }
-  void Next() { record += TileRecordBytes(kFormat); }
+  void Next(int64_t) { record += TileRecordBytes(kFormat); }
 };
 
 // Whether record i's minimums wait for the next one's.
@@ -121,9 +123,9 @@ void Unpack(const uint8_t* packed, int64_t records, uint8_t* tile) {
 template <class Records, int P>
 struct PanelRecords {
   Records of[P];
-  void Next() {
+  void Next(int64_t stream_ahead) {
 #pragma GCC unroll 2
-    for (int p = 0; p < P; ++p) of[p].Next();
+    for (int p = 0; p < P; ++p) of[p].Next(stream_ahead);
   }
 };
 
@@ -154,7 +156,7 @@ void MultiplyInteger(const MicroArgs& a) {
   auto w = RecordsOf<Records>(a, std::make_integer_sequence<int, P>());
   const uint8_t* x = static_cast<const uint8_t*>(a.x);
   const std::byte* ahead = a.ahead.next;
-  for (int64_t u = 0; u < a.units; ++u, w.Next(), x += R * XBlockBytes(kFormat)) {
+  for (int64_t u = 0; u < a.units; ++u, w.Next(a.stream_ahead), x += R * XBlockBytes(kFormat)) {
     for (int i = 0; i < a.ahead.lines; ++i, ahead += 64) V::PrefetchLater(ahead);
     const uint8_t* scales = x + R * 32;
     const uint8_t* sums = x + R * kXSumsOffset;

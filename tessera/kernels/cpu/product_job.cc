@@ -12,6 +12,7 @@
 #include "tessera/core/thread_pool.h"
 #include "tessera/kernels/activation.h"
 #include "tessera/kernels/cpu/row_groups.h"
+#include "tessera/kernels/cpu/stream_ahead.h"
 
 namespace tessera::kernels {
 namespace {
@@ -37,6 +38,7 @@ struct Stretch {
 struct Work {
   std::vector<Stretch> stretches;
   std::vector<size_t> ends;  // of the pieces, among the stretches
+  int64_t stream_ahead = 0;  // MicroArgs::stream_ahead
 
   std::span<const Stretch> Piece(size_t i) const {
     const size_t begin = i == 0 ? 0 : ends[i - 1];
@@ -195,7 +197,7 @@ void GatedBlocks(const ProductJob& job, const PanelTiles& gate, const PanelTiles
     kernels.quantize_group(gates, {p / 2, blocks}, job.block_format, static_cast<int>(rows), out);
 }
 
-void RunStretch(const Stretch& stretch) {
+void RunStretch(const Stretch& stretch, int64_t stream_ahead) {
   const ProductJob& job = *stretch.job;
   const int64_t tile_bytes = job.chunk * job.w_unit_bytes, weights = Weights(job);
   const RowGroups groups{job.rows, job.max_rows};
@@ -219,6 +221,7 @@ void RunStretch(const Stretch& stretch) {
         const int64_t row = groups.begin(g), rows = groups.size(g);
         MicroArgs args;
         args.units = end - begin;
+        args.stream_ahead = stream_ahead;
         args.x = job.x + (row * job.units + begin * rows) * job.x_unit_bytes;
         args.first = begin == 0;
         if (job.up != nullptr) {
@@ -280,7 +283,7 @@ Work CutRows(std::span<const ProductJob> jobs) {
                    [](const Stretch& a, const Stretch& b) { return a.group_begin < b.group_begin; });
   std::vector<size_t> ends(stretches.size());
   std::iota(ends.begin(), ends.end(), 1);
-  return {std::move(stretches), std::move(ends)};
+  return {.stretches = std::move(stretches), .ends = std::move(ends)};
 }
 
 // One group of rows of each job: what counts is memory. The panels of all jobs lie on one line, which is cut into
@@ -298,6 +301,7 @@ Work CutLine(std::span<const ProductJob> jobs) {
       threads == 1 ? 1 : std::clamp(std::llround(bytes / kPieceBytes / static_cast<double>(threads)), 2LL, 8LL);
   const int64_t count = threads * each;
   Work work;
+  work.stream_ahead = StreamAhead();
   double before = 0;  // bytes of the jobs that are cut already
   int64_t piece = 1;
   for (const ProductJob& job : jobs) {
@@ -326,7 +330,7 @@ void RunProductJobs(std::span<const ProductJob> jobs) {
   const bool line = std::ranges::all_of(jobs, [](const ProductJob& job) { return Groups(job) == 1; });
   const Work work = line ? CutLine(jobs) : CutRows(jobs);
   ParallelFor(std::ssize(work.ends), [&](int64_t i) {
-    for (const Stretch& stretch : work.Piece(static_cast<size_t>(i))) RunStretch(stretch);
+    for (const Stretch& stretch : work.Piece(static_cast<size_t>(i))) RunStretch(stretch, work.stream_ahead);
   });
 }
 

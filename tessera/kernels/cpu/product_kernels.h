@@ -38,7 +38,8 @@ struct MicroArgs {
   int64_t y_stride = 0;  // in values
   bool first = true;     // start from zero; else add to y
   std::array<MicroPanel, 2> panels;
-  MicroAhead ahead;  // of integer products
+  MicroAhead ahead;          // of integer products
+  int64_t stream_ahead = 0;  // bytes from what is read of a stored panel to what is asked for; 0: nothing is
 };
 using MicroKernel = void (*)(const MicroArgs&);
 

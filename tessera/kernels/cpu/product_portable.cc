@@ -136,6 +136,7 @@ struct PortableLanes {
   static W Levels(const W& x) {
     return EachByte([&](int i) { return kIQ4Levels[x.byte[i]] + 128; });
   }
+  static void PrefetchSoon(const uint8_t* p) { __builtin_prefetch(p); }
   static void PrefetchLater(const std::byte* p) { __builtin_prefetch(p, 0, 2); }
 
   static float QuantizeBlock(const float* x, int8_t* q, int32_t sums[2]);
