@@ -11,6 +11,7 @@
 #include "tessera/core/isa.h"
 #include "tessera/core/storage.h"
 #include "tessera/core/thread_pool.h"
+#include "tessera/kernels/cpu/stream_ahead.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -161,7 +162,8 @@ ReadProbe::ReadProbe() : memory_(StorageArena().Take(kProbeWords * 8)) {
 }
 
 double ReadProbe::Measure() const {
-  constexpr int kStreams = 8;
+  constexpr int kStreams = 8;               // words of a line
+  const int64_t ahead = StreamAhead() / 8;  // as weights are read
   const auto* words = reinterpret_cast<const uint64_t*>(memory_.get());
   const int64_t each = kProbeWords / ThreadCount() / kStreams * kStreams;
   std::vector<uint64_t> sums(static_cast<size_t>(ThreadCount()));
@@ -169,6 +171,7 @@ double ReadProbe::Measure() const {
     const uint64_t* p = words + thread * each;
     uint64_t sum[kStreams] = {};  // independent, so that adding never waits
     for (int64_t i = 0; i < each; i += kStreams) {
+      if (ahead != 0) __builtin_prefetch(p + i + ahead);
       for (int s = 0; s < kStreams; ++s) sum[s] += p[i + s];
     }
     for (const uint64_t s : sum) sums[static_cast<size_t>(thread)] += s;
