@@ -237,23 +237,30 @@ void RoundBlocks(const float* x, int n, uint8_t* codes, int64_t next_codes, Roun
 
 // What XBlocks keep of the sums of a part's codes.
 struct KeptSums {
-  alignas(32) uint32_t of[2][RoundedBlocks::kMost];     // bits of int32 or of f32
-  alignas(32) uint16_t pairs[2][RoundedBlocks::kMost];  // bf16
+  static constexpr int kMost = RoundedBlocks::kMost;
+  alignas(32) uint32_t of[2][kMost];     // bits of int32 or of f32
+  alignas(32) uint16_t pairs[2][kMost];  // bf16; only of minimums that are multiplied as pairs
 
   KeptSums(RoundedBlocks& rounded, const PanelFormat& format, bool paired) {
-    constexpr int kMost = RoundedBlocks::kMost;
     if (format.parts == 1) {
       for (int i = 0; i < kMost; ++i) rounded.sums[0][i] += rounded.sums[1][i];
     }
     for (int part = 0; part < format.parts; ++part) {
       const int32_t* sums = rounded.sums[part];
-      const int centre = format.centre();
-      for (int i = 0; i < kMost; ++i) {
-        const auto scaled = std::bit_cast<uint32_t>(rounded.scale[i] * static_cast<float>(sums[i]));
-        of[part][i] = format.minimum && !paired ? scaled : static_cast<uint32_t>(-centre * sums[i]);
-        // To nearest even. A NaN is that of the scale, and stays one.
-        pairs[part][i] = static_cast<uint16_t>((scaled + 0x7fff + (scaled >> 16 & 1)) >> 16);
+      alignas(32) uint32_t scaled[kMost];
+      if (format.minimum) {
+        for (int i = 0; i < kMost; ++i)
+          scaled[i] = std::bit_cast<uint32_t>(rounded.scale[i] * static_cast<float>(sums[i]));
       }
+      if (format.minimum && !paired) {
+        std::memcpy(of[part], scaled, sizeof(scaled));
+        continue;
+      }
+      const int centre = format.centre();
+      for (int i = 0; i < kMost; ++i) of[part][i] = static_cast<uint32_t>(-centre * sums[i]);
+      if (!paired) continue;
+      for (int i = 0; i < kMost; ++i)  // to nearest even; a NaN is that of the scale, and stays one
+        pairs[part][i] = static_cast<uint16_t>((scaled[i] + 0x7fff + (scaled[i] >> 16 & 1)) >> 16);
     }
   }
 };
@@ -274,40 +281,54 @@ struct PairPlace {
   }
 };
 
-// Where the codes and words of a row of x go: into its first block, and how much further into the next.
-struct XPlaces {
-  uint8_t *codes, *words;
-  int64_t next_codes, next_words;
+// Where words of blocks lie: of the first one, how much further those of the next, and the next word of the same.
+struct XWords {
+  uint8_t* first;
+  int64_t next_block, next_word;
 };
 
-// Blocks of x at x, x + 32, … as XBlocks of that many rows. With `along` they are one row's, from block `at` on; else
-// block `at` of several rows.
+// The words of n blocks. Of `at` on, one after the other, where `along`; else of that one, of several rows.
+inline void KeepWords(const RoundedBlocks& rounded, const KeptSums& kept, int n, const PanelFormat& format, bool paired,
+                      XBlockPlace at, bool along, int64_t block_bytes, const XWords& to) {
+  const auto keep = [&](int word, const auto* values) {
+    uint8_t* out = to.first + word * to.next_word;
+    if (to.next_block == 4) {
+      std::memcpy(out, values, static_cast<size_t>(4 * n));
+    } else {
+      for (int i = 0; i < n; ++i) std::memcpy(out + i * to.next_block, values + i, 4);
+    }
+  };
+  keep(0, rounded.scale);
+  keep(1, rounded.exponent);
+  keep(2, kept.of[0]);
+  if (format.parts == 2) keep(3, kept.of[1]);
+  if (!paired) return;
+  uint8_t* word = to.first + (2 + format.parts) * to.next_word;
+  for (int i = 0; i < n; ++i, word += to.next_block) {
+    if (format.parts == 1) {
+      PairPlace{word, at.block + (along ? i : 0), at.all}.Keep(kept.pairs[0][i], block_bytes);
+    } else {
+      std::memcpy(word, &kept.pairs[0][i], 2);
+      std::memcpy(word + 2, &kept.pairs[1][i], 2);
+    }
+  }
+}
+
+// Blocks of x at x, x + 32, … as XBlocks of that many rows: one row's from block `at` on, where `along`; else block
+// `at` of several rows. Codes of the next one lie that many bytes further.
 template <class V>
 void QuantizeBlocks(const float* x, int64_t count, XBlockPlace at, bool along, const PanelFormat& format, int rows,
-                    XPlaces to) {
+                    uint8_t* codes, int64_t next_codes, XWords words) {
   constexpr int64_t kAtOnce = RoundedBlocks::kMost;
-  const int64_t next = 4 * rows, block_bytes = rows * XBlockBytes(format);
   const bool paired = format.minimum && V::kPairedMinimums;
-  for (int64_t begin = 0; begin < count;
-       begin += kAtOnce, x += kAtOnce * kBlockValues, to.codes += kAtOnce * to.next_codes) {
+  for (int64_t begin = 0; begin < count; begin += kAtOnce) {
     RoundedBlocks rounded{};
     const int n = static_cast<int>(std::min(kAtOnce, count - begin));
-    RoundBlocks<V>(x, n, to.codes, to.next_codes, rounded);
+    RoundBlocks<V>(x + begin * kBlockValues, n, codes + begin * next_codes, next_codes, rounded);
     const KeptSums kept(rounded, format, paired);
-    for (int i = 0; i < n; ++i, to.words += to.next_words) {
-      std::memcpy(to.words, &rounded.scale[i], 4);
-      std::memcpy(to.words + next, &rounded.exponent[i], 4);
-      std::memcpy(to.words + 2 * next, &kept.of[0][i], 4);
-      if (format.parts == 2) std::memcpy(to.words + 3 * next, &kept.of[1][i], 4);
-      if (!paired) continue;
-      uint8_t* word = to.words + (2 + format.parts) * next;
-      if (format.parts == 1) {
-        PairPlace{word, at.block + (along ? begin + i : 0), at.all}.Keep(kept.pairs[0][i], block_bytes);
-      } else {
-        std::memcpy(word, &kept.pairs[0][i], 2);
-        std::memcpy(word + 2, &kept.pairs[1][i], 2);
-      }
-    }
+    KeepWords(rounded, kept, n, format, paired, {at.block + (along ? begin : 0), at.all}, along,
+              rows * XBlockBytes(format), words);
+    words.first += n * words.next_block;
   }
 }
 
@@ -315,12 +336,13 @@ template <class V>
 void QuantizeRow(const float* x, int64_t blocks, XBlockPlace at, const PanelFormat& format, int row, int rows,
                  uint8_t* out) {
   const int64_t next = rows * XBlockBytes(format);
-  QuantizeBlocks<V>(x, blocks, at, true, format, rows, {out + row * 32, out + rows * 32 + 4 * row, next, next});
+  QuantizeBlocks<V>(x, blocks, at, true, format, rows, out + row * 32, next,
+                    {out + rows * 32 + 4 * row, next, 4 * rows});
 }
 
 template <class V>
 void QuantizeGroup(const float* x, XBlockPlace at, const PanelFormat& format, int rows, uint8_t* out) {
-  QuantizeBlocks<V>(x, rows, at, false, format, rows, {out, out + rows * 32, 32, 4});
+  QuantizeBlocks<V>(x, rows, at, false, format, rows, out, 32, {out + rows * 32, 4, 4 * rows});
 }
 
 // What a tile's loop needs to know of a format, so that formats share loops.
