@@ -5,7 +5,7 @@
 //   x = E[ids];  x = Block_N(x) for each layer;  logits = RMSNorm(x) Wᵀ, W = lm_head or, tied, E
 //
 // Block(Scope, Config, Rope, layer) makes a layer; block(sum, LayerContext) applies it to a sum that is still to be
-// added (nn::Sum) and gives the next. Config is a DecoderConfig.
+// added (nn::Sum) and gives the next, of the rows that the context wants. Config is a DecoderConfig.
 
 #include <optional>
 #include <utility>
