@@ -15,7 +15,7 @@ namespace {
 #include "tessera/kernels/cpu/lanes_avx512-inl.h"
 #include "tessera/kernels/cpu/product_float-inl.h"
 
-constexpr int kFewRows = 4;  // that are multiplied sooner than their panel comes from memory
+constexpr int kFewRows = 8;  // that are multiplied sooner than their panel comes from memory
 
 // y[r] += x[u][r][0] w[u][0] + x[u][r][1] w[u][1]      for each pair u of values of K
 template <int R, int P>
