@@ -6,7 +6,6 @@
 
 #include "tessera/core/error.h"
 #include "tessera/models/place_vision.h"
-#include "tessera/ops/gather.h"
 #include "tessera/ops/view.h"
 
 namespace tessera::infer {
