@@ -5,6 +5,23 @@
 #include "tessera/ops/gather.h"
 
 namespace tessera::nn {
+namespace {
+
+Tensor NumbersOf(const Context& context) {
+  std::vector<int64_t> rows;
+  int64_t end = 0;
+  for (size_t i = 0; i < context.wanted->size(); ++i) {
+    end += context.pattern.sequences[i].query_count;
+    for (int64_t row = end - (*context.wanted)[i]; row < end; ++row) rows.push_back(row);
+  }
+  return Tensor::From(rows, {std::ssize(rows)});
+}
+
+Tensor Take(const Tensor& x, const Tensor& rows) {
+  return rows.numel() == 0 ? x.Slice(0, 0, 0) : ops::GatherRows(x, rows);
+}
+
+}  // namespace
 
 bool WantsFewer(const Context& context) {
   if (!context.wanted) return false;
@@ -14,24 +31,18 @@ bool WantsFewer(const Context& context) {
 }
 
 Tensor WantedOf(const Tensor& x, const Context& context) {
-  if (!WantsFewer(context)) return x;
-  std::vector<int64_t> rows;
-  int64_t end = 0;
-  for (size_t i = 0; i < context.wanted->size(); ++i) {
-    end += context.pattern.sequences[i].query_count;
-    for (int64_t row = end - (*context.wanted)[i]; row < end; ++row) rows.push_back(row);
-  }
-  if (rows.empty()) return x.Slice(0, 0, 0);
-  return ops::GatherRows(x, Tensor::From(rows, {std::ssize(rows)}));
+  return WantsFewer(context) ? Take(x, NumbersOf(context)) : x;
 }
 
 WantedRows::WantedRows(const Context& context, const RotaryTables& all)
-    : pass(context), rotary{WantedOf(all.cos, context), WantedOf(all.sin, context)}, whole_(context) {
+    : rows_(NumbersOf(context)), pass(context), rotary{Take(all.cos, rows_), Take(all.sin, rows_)} {
   for (size_t i = 0; i < pass.pattern.sequences.size(); ++i) {
     kernels::AttentionSequence& sequence = pass.pattern.sequences[i];
     sequence.query_count = (*pass.wanted)[i];
     if (sequence.query_count == 0) sequence.tree_parents.clear();
   }
 }
+
+Tensor WantedRows::Of(const Tensor& x) const { return Take(x, rows_); }
 
 }  // namespace tessera::nn

@@ -15,17 +15,17 @@ bool WantsFewer(const Context& context);
 Tensor WantedOf(const Tensor& x, const Context& context);
 
 // What the last layer is given of its queries, M of the T rows of a pass.
-struct WantedRows {
+class WantedRows {
+  Tensor rows_;  // their numbers, i64 [M], ascending
+
+ public:
   Context pass;         // whose pattern has these queries alone; the cache's slots are those of all rows
   RotaryTables rotary;  // of these rows
 
-  // `all` are the tables of the T rows of `context`, which must outlive this.
+  // `all` are the tables of the T rows of `context`, which wants some of them.
   WantedRows(const Context& context, const RotaryTables& all);
 
-  Tensor Of(const Tensor& x) const { return WantedOf(x, whole_); }  // [T, C] -> [M, C]
-
- private:
-  const Context& whole_;
+  Tensor Of(const Tensor& x) const;  // [T, C] -> [M, C]
 };
 
 }  // namespace tessera::nn
