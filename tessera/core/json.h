@@ -3,11 +3,26 @@
 
 #include <cstddef>
 #include <nlohmann/json.hpp>
+#include <string>
 #include <string_view>
+#include <unordered_map>
 
 namespace tessera {
 
 using Json = nlohmann::ordered_json;  // keeps the keys in the file's order, which templates and round trips need
+
+// An object on its way, of any number of keys: Json's own [] compares a key with all that are there.
+class JsonObject {
+ public:
+  // The value of a key, null if it is new.
+  Json& operator[](std::string_view key);
+  bool Has(std::string_view key) const { return places_.contains(std::string(key)); }
+  Json Take() { return std::move(object_); }  // once
+
+ private:
+  Json object_ = Json::object();
+  std::unordered_map<std::string, size_t> places_;
+};
 
 struct JsonLimits {
   size_t max_bytes = size_t{1} << 30;

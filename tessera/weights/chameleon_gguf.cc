@@ -101,12 +101,12 @@ void AddChameleonKeys(const GgufFile& file, Json& config) {
   const GgufValue* types = file.Find("tokenizer.ggml.token_type");
   const GgufArray* kinds = types == nullptr ? nullptr : &types->Array("tokenizer.ggml.token_type");
   constexpr int64_t kUnused = 5;  // fills the embedding's last rows
-  Json map = Json::object();
+  JsonObject map;
   for (size_t id = 0; id < names.size(); ++id) {
     if (kinds != nullptr && id < kinds->size() && kinds->Integer(id, "tokenizer.ggml.token_type") == kUnused) continue;
-    map[std::string(names.String(id, "tokenizer.ggml.tokens"))] = id;
+    map[names.String(id, "tokenizer.ggml.tokens")] = id;
   }
-  config["vocabulary_map"] = std::move(map);
+  config["vocabulary_map"] = map.Take();
 }
 
 std::vector<PictureTensor> PictureTensors(const Checkpoint& checkpoint) {

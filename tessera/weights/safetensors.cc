@@ -137,14 +137,14 @@ Tensor SafetensorsFile::Get(const std::string& name) const {
 
 void WriteSafetensors(const std::filesystem::path& path, const std::vector<std::pair<std::string, Tensor>>& tensors,
                       const std::map<std::string, std::string>& metadata) {
-  Json header = Json::object();
+  JsonObject header;
   if (!metadata.empty()) header["__metadata__"] = metadata;
   int64_t end = 0;
   for (const auto& [name, tensor] : tensors) {
     const auto known = std::ranges::find(kDTypes, tensor.dtype(), [](const auto& pair) { return pair.second; });
     Require(known != std::end(kDTypes), "{}: tensor \"{}\" is {}; safetensors has no block formats, write GGUF",
             path.string(), name, Name(tensor.dtype()));
-    Require(name != "__metadata__" && !header.contains(name), "{}: the tensor name \"{}\" is taken", path.string(),
+    Require(name != "__metadata__" && !header.Has(name), "{}: the tensor name \"{}\" is taken", path.string(),
             name);
     const int64_t begin = end;
     end = CheckedAdd(begin, tensor.bytes(), name);
@@ -152,7 +152,7 @@ void WriteSafetensors(const std::filesystem::path& path, const std::vector<std::
                     {"shape", std::vector<int64_t>(tensor.shape().begin(), tensor.shape().end())},
                     {"data_offsets", {begin, end}}};
   }
-  std::string text = JsonText(header);
+  std::string text = JsonText(header.Take());
   text.resize((text.size() + 7) / 8 * 8, ' ');  // so that the data is aligned for every dtype
   AtomicFile file(path);
   const uint64_t length = text.size();
