@@ -1,6 +1,7 @@
 #include "tessera/models/vqgan.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "tessera/models/config_reader.h"
 #include "tessera/nn/convolution.h"
@@ -44,6 +45,14 @@ nn::ConvolutionShape Pointwise(int64_t in, int64_t out) { return {.in = in, .out
 
 Tensor Swish(const Tensor& x) { return ops::Silu(x); }
 
+// x through one part after the other. A picture is 128 MiB at its widest; in one expression all of them would live to
+// its end, and their memory could not be used again.
+template <class... Parts>
+Tensor Through(Tensor x, const Parts&... parts) {
+  ((x = parts(x)), ...);
+  return x;
+}
+
 struct ResidualBlock {  // h = Conv(swish(GN(x)));  y = x' + Conv(swish(GN(h))),  x' = x, or 1 x 1 of it
   GroupNorm norm1;
   Convolution conv1;
@@ -59,7 +68,7 @@ struct ResidualBlock {  // h = Conv(swish(GN(x)));  y = x' + Conv(swish(GN(h))),
     if (in != out) shortcut.emplace_back(s / "nin_shortcut", Pointwise(in, out));
   }
   Tensor operator()(const Tensor& x) const {
-    const Tensor h = conv2(Swish(norm2(conv1(Swish(norm1(x))))));
+    const Tensor h = Through(x, norm1, Swish, conv1, norm2, Swish, conv2);
     return ops::Add(shortcut.empty() ? x : shortcut[0](x), h);
   }
 };
@@ -222,7 +231,7 @@ Tensor VqEncoder::Latents(const Tensor& pixels) const {
     x = level(x);
     if (!level.resample.empty()) x = level.resample[0](x);
   }
-  return net_->quant_conv(net_->conv_out(Swish(net_->norm_out(net_->mid(x)))));
+  return Through(std::move(x), net_->mid, net_->norm_out, Swish, net_->conv_out, net_->quant_conv);
 }
 
 Tensor VqEncoder::Codes(const Tensor& pixels) const {
@@ -285,9 +294,11 @@ Tensor VqDecoder::Pixels(const Tensor& codes) const {
   x = net_->mid(net_->conv_in(x));
   for (const Level& level : net_->up) {
     x = level(x);
-    if (!level.resample.empty()) x = level.resample[0](ops::UpsampleNearest(x, 2));
+    if (level.resample.empty()) continue;
+    x = ops::UpsampleNearest(x, 2);
+    x = level.resample[0](x);
   }
-  return net_->conv_out(Swish(net_->norm_out(x)));
+  return Through(std::move(x), net_->norm_out, Swish, net_->conv_out);
 }
 
 }  // namespace tessera::models
