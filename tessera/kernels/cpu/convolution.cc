@@ -1,5 +1,6 @@
 // Convolution as products: the values under each window become a row ("im2col"), and a row times the weights is the
-// window's result. Rows are made for a tile of windows at a time, so the memory for them stays bounded.
+// window's result. Rows are made for a tile of windows at a time, so the memory for them stays bounded. In f32 they are
+// never made: what lies under some windows goes straight into the groups of rows that the inner loops read.
 //
 //   cols [P, K]   K = U V I: row, column, channel, so that what is neighbour in a picture is copied at once
 //   w'   [O, K]   the weights in that order
@@ -9,9 +10,13 @@
 
 #include <algorithm>
 #include <cstring>
+#include <vector>
 
 #include "tessera/core/thread_pool.h"
+#include "tessera/kernels/cpu/product_operand.h"
 #include "tessera/kernels/cpu/row_grain.h"
+#include "tessera/kernels/cpu/row_groups.h"
+#include "tessera/kernels/cpu/transpose_words.h"
 #include "tessera/kernels/matmul.h"
 #include "tessera/kernels/packed_weight.h"
 #include "tessera/kernels/reference/convolution.h"
@@ -66,7 +71,8 @@ namespace {
 HWY_EXPORT(StoreSums);
 HWY_EXPORT(AddValues);
 
-constexpr int64_t kTileBytes = int64_t{16} << 20;  // of cols: beyond the caches, where products are already fast
+constexpr int64_t kTileBytes = int64_t{16} << 20;    // of cols: beyond the caches, where products are already fast
+constexpr int64_t kGroupedBytes = int64_t{2} << 20;  // of groups of rows: enough for all threads
 
 // The sizes of a convolution, and where the values under a window lie.
 struct Places {
@@ -85,28 +91,35 @@ struct Places {
         window(at) {}
 
   int64_t K() const { return U * V * I; }
-  int64_t Tile() const { return std::clamp<int64_t>(kTileBytes / (K() * 4), 64, std::max<int64_t>(64, windows)); }
+  int64_t Tile(int64_t bytes = kTileBytes) const {
+    return std::clamp<int64_t>(bytes / (K() * 4), 64, std::max<int64_t>(64, windows));
+  }
   // A window is its pixel: the rows of x are cols already.
   bool pointwise() const {
     return U * V == 1 && window.stride == 1 && window.top + window.left + window.bottom + window.right == 0;
   }
 
-  // Calls body(row of the kernel, first pixel of the run in x or -1, first tap of the run, taps in it) for the runs of
-  // a window's rows that lie inside the picture (pixel >= 0) and outside.
+  // Of a row of the kernel over a window: taps begin … end - 1 lie in the picture, on pixels `pixel` and on of x.
+  struct Run {
+    int64_t pixel, begin, end;
+  };
+  Run Under(int64_t at, int64_t u) const {
+    const int64_t b = at / (out_rows * out_columns), i = at / out_columns % out_rows, j = at % out_columns;
+    const int64_t row = i * window.stride + u - window.top, left = j * window.stride - window.left;
+    const int64_t begin = std::clamp<int64_t>(-left, 0, V), end = std::clamp<int64_t>(W - left, begin, V);
+    if (row < 0 || row >= H || begin == end) return {0, V, V};
+    return {(b * H + row) * W + left + begin, begin, end};
+  }
+
+  // Calls body(first pixel of a run in x or -1, its first tap, taps in it) for the runs of a window's rows that lie
+  // inside the picture (pixel >= 0) and outside.
   template <typename Body>
   void EachRun(int64_t at, const Body& body) const {
-    const int64_t b = at / (out_rows * out_columns), i = at / out_columns % out_rows, j = at % out_columns;
-    const int64_t left = j * window.stride - window.left;
-    const int64_t begin = std::clamp<int64_t>(-left, 0, V), end = std::clamp<int64_t>(W - left, begin, V);
     for (int64_t u = 0; u < U; ++u) {
-      const int64_t row = i * window.stride + u - window.top;
-      if (row < 0 || row >= H || begin == end) {
-        body(-1, u * V, V);
-        continue;
-      }
-      if (begin > 0) body(-1, u * V, begin);
-      body((b * H + row) * W + left + begin, u * V + begin, end - begin);
-      if (end < V) body(-1, u * V + end, V - end);
+      const Run run = Under(at, u);
+      if (run.begin > 0) body(-1, u * V, run.begin);
+      if (run.end > run.begin) body(run.pixel, u * V + run.begin, run.end - run.begin);
+      if (run.end < V) body(-1, u * V + run.end, V - run.end);
     }
   }
 };
@@ -156,7 +169,68 @@ Tensor ByTap(const Tensor& w) {
   return Transpose(w.Reshape({O, I, taps}), 1, 2).Reshape({O, taps * I});
 }
 
+// The same rows of x in f32, in groups (kernels/cpu/product_kernels.h).
+void GroupWindows(const Tensor& x, const Places& places, int64_t begin, const RowGroups& groups, std::byte* out) {
+  const int64_t row_values = places.V * places.I;
+  const float* values = x.data<float>().data();
+  const std::vector<float> zeros(static_cast<size_t>(row_values));
+  ParallelFor(groups.count(), [&](int64_t g) {
+    const int64_t first = groups.begin(g), count = groups.size(g);
+    std::vector<float> cut;  // rows that reach over a border
+    for (int64_t u = 0; u < places.U; ++u) {
+      const std::byte* rows[kMostRows];
+      cut.clear();
+      cut.reserve(static_cast<size_t>(count * row_values));
+      for (int64_t r = 0; r < count; ++r) {
+        const Places::Run run = places.Under(begin + first + r, u);
+        const float *from = values + run.pixel * places.I, *row = from;
+        if (run.begin == run.end) {
+          row = zeros.data();
+        } else if (run.end - run.begin < places.V) {
+          row = cut.data() + cut.size();
+          cut.resize(cut.size() + static_cast<size_t>(run.begin * places.I));
+          cut.insert(cut.end(), from, from + (run.end - run.begin) * places.I);
+          cut.resize(cut.size() + static_cast<size_t>((places.V - run.end) * places.I));
+        }
+        rows[r] = reinterpret_cast<const std::byte*>(row);
+      }
+      TransposeWords(rows, static_cast<int>(count), row_values, count,
+                     out + (first * places.K() + u * row_values * count) * 4);
+    }
+  });
+}
+
 bool IsDouble(const Tensor& x) { return x.dtype() == DType::kF64; }
+
+// y = sums + bias in place.
+void AddBias(Tensor& y, const Tensor& bias) {
+  const int64_t O = y.dim(3);
+  float* values = y.mutable_data<float>().data();
+  const auto store = TESSERA_DISPATCH(StoreSums);
+  ParallelForRange(y.numel() / O, RowGrain(O), [&](int64_t first, int64_t last) {
+    float* rows = values + first * O;
+    store(DType::kF32, last - first, O, rows, bias.raw(), reinterpret_cast<std::byte*>(rows));
+  });
+}
+
+void ConvolveFloats(const Tensor& x, const Tensor& weight, const Tensor& bias, const Places& places, Tensor& y) {
+  const int64_t O = weight.dim(0);
+  float* out = y.mutable_data<float>().data();
+  bool finished = true;
+  for (int64_t begin = 0; begin < places.windows; begin += places.Tile(kGroupedBytes)) {
+    const int64_t rows = std::min(places.Tile(kGroupedBytes), places.windows - begin);
+    ProductOperand operand = OperandFor(rows, x.dtype(), weight, ProductPrecision::kFast);
+    std::byte* groups = ThreadScratch(Scratch::kActivations, operand.bytes(rows));
+    operand.data = groups;
+    GroupWindows(x, places, begin, {rows, operand.max_rows}, groups);
+    ProductJob job{.rows = rows, .y = out + begin * O};
+    if (bias) job.finish = {.bias = bias.data<float>().data(), .y = reinterpret_cast<std::byte*>(job.y), .y_stride = O};
+    AddWeight(weight, operand, job);
+    finished = job.finish.y != nullptr;
+    RunProductJobs({&job, 1});
+  }
+  if (bias && !finished) AddBias(y, bias);
+}
 
 }  // namespace
 
@@ -167,6 +241,10 @@ Tensor Convolve(const Tensor& x, const Tensor& w, const Tensor& bias, const Conv
   Tensor y = Tensor::Empty({x.dim(0), places.out_rows, places.out_columns, O}, x.dtype());
   if (y.numel() == 0) return y;
   const Tensor weight = PackWeight(ByTap(w));
+  if (x.dtype() == DType::kF32 && weight.dtype() == DType::kF32 && (!bias || bias.dtype() == DType::kF32)) {
+    ConvolveFloats(x.Contiguous(), weight, bias, places, y);
+    return y;
+  }
   std::byte* out = y.mutable_raw();
   const auto store = TESSERA_DISPATCH(StoreSums);
   for (int64_t begin = 0; begin < places.windows; begin += places.Tile()) {
