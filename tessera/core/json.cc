@@ -33,7 +33,8 @@ void RequireDepth(std::string_view text, std::string_view where, int max_depth) 
     } else if (c == '"') {
       in_string = true;
     } else if (c == '[' || c == '{') {
-      Require(++depth <= max_depth, "{}: {}: nested deeper than {} levels", where, Place(text, i), max_depth);
+      if (++depth > max_depth)  // only then: finding the place reads all of the text before it
+        Fail("{}: {}: nested deeper than {} levels", where, Place(text, i), max_depth);
     } else if (c == ']' || c == '}') {
       --depth;
     }

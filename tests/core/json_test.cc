@@ -60,6 +60,14 @@ TEST(ParseJson, AnObjectMayHaveManyKeys) {
   EXPECT_THAT(Failure(text + "\"key 17\":0}", {.unique_keys = true}), HasSubstr("\"key 17\" stands twice"));
 }
 
+// The place of an error is looked for when there is one: else every bracket would read all of the text before it.
+TEST(ParseJson, AnArrayMayHaveManyBrackets) {
+  constexpr int kArrays = 2000000;
+  std::string text = "[";
+  for (int i = 0; i < kArrays; ++i) text += "[],";
+  EXPECT_EQ(ParseJson(text + "{}]", "f.json").size(), size_t{kArrays} + 1);
+}
+
 TEST(JsonObject, IsAnObjectInTheOrderOfItsKeys) {
   JsonObject object;
   object["z"] = 1;
