@@ -59,19 +59,24 @@ std::string NameOf(const Checkpoint& checkpoint) {
 // Why a calibration has nothing for a matrix.
 std::string_view WhyRoundedAlone(std::string_view name) {
   const auto has = [name](std::string_view part) { return name.find(part) != std::string_view::npos; };
-  if (has("_exps.")) return "of experts, which are fed too few tokens of a text each";
+  if (has("_exps.")) return "of experts' second halves, which are fed too few tokens of a text each";
   if (has(".attn_k_b.")) return "of attn_k_b, which is fed queries of each head and not what a layer is fed";
   if (name.starts_with("v.") || name.starts_with("mm.")) return "of the vision part, which a text shows no picture";
   if (name == "output.weight" || name == "token_embd.weight") return "of the vocabulary, which no layer is fed from";
   return "that no layer multiplied with";
 }
 
-// W_kvb's latents go into W_vb, and into nothing else that is stored.
-std::string StoredAs(std::string gguf_name) {
-  constexpr std::string_view kBoth = ".attn_kv_b.";
-  if (const size_t at = gguf_name.find(kBoth); at != std::string::npos)
-    gguf_name.replace(at, kBoth.size(), ".attn_v_b.");
-  return gguf_name;
+// The tensors that are fed what a calibration has under a name. W_kvb's latents go into W_vb, and into nothing else that
+// is stored. An expert is fed some of the tokens that its router sees, too few of a text to tell what it is fed.
+std::vector<std::string> FedAlike(const std::string& gguf_name) {
+  constexpr std::pair<std::string_view, std::string_view> kOthers[] = {
+      {".attn_kv_b.", ".attn_v_b."}, {".ffn_gate_inp.", ".ffn_gate_exps."}, {".ffn_gate_inp.", ".ffn_up_exps."}};
+  std::vector<std::string> names = {gguf_name};
+  for (const auto& [part, other] : kOthers) {
+    const size_t at = gguf_name.find(part);
+    if (at != std::string::npos) names.push_back(std::string(gguf_name).replace(at, part.size(), other));
+  }
+  return names;
 }
 
 // w [..., K] row by row.
@@ -86,9 +91,7 @@ std::map<std::string, const InputGram*> GramsByGgufName(const QuantizeModelOptio
   std::map<std::string, const InputGram*> grams;
   if (options.calibration == nullptr) return grams;
   for (const auto& [name, gram] : *options.calibration) {
-    const std::string gguf = NameToGguf(WithoutLanguagePrefix(name));
-    grams.emplace(gguf, &gram);
-    grams.emplace(StoredAs(gguf), &gram);
+    for (const std::string& fed : FedAlike(NameToGguf(WithoutLanguagePrefix(name)))) grams.emplace(fed, &gram);
   }
   return grams;
 }

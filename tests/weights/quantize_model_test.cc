@@ -298,8 +298,9 @@ TEST(QuantizeModel, StoresRopeScaling) {
   EXPECT_EQ(llama3["factors"][7], 8.0);  // far fewer than one turn: stretched
 }
 
-// The latents that go into W_kvb go into attn_v_b; what no text calibrates is rounded by itself, and a note says so.
-TEST(QuantizeModel, CalibratesTheValuesOfLatentAttentionAndNamesWhatIsLeft) {
+// The latents that go into W_kvb go into attn_v_b, what a router sees into its experts; what no text calibrates is
+// rounded by itself, and a note says so.
+TEST(QuantizeModel, CalibratesLatentAttentionAndExpertsAndNamesWhatIsLeft) {
   const TemporaryFolder folder;
   constexpr int64_t H = 2, N = 32, P = 32, V = 32, R = 32;
   const std::string layer = "model.layers.0.";
@@ -308,8 +309,11 @@ TEST(QuantizeModel, CalibratesTheValuesOfLatentAttentionAndNamesWhatIsLeft) {
                           {"lm_head.weight", Weights({kVocab, kHidden}, 3)},
                           {layer + "self_attn.q_proj.weight", Weights({H * (N + P), kHidden}, 4)},
                           {layer + "self_attn.kv_b_proj.weight", Weights({H * (N + V), R}, 5)}};
-  for (int e = 0; e < 2; ++e)
+  tensors.emplace_back(layer + "mlp.gate.weight", Weights({2, kHidden}, 8));
+  for (int e = 0; e < 2; ++e) {
     tensors.emplace_back(fmt::format("{}mlp.experts.{}.up_proj.weight", layer, e), Weights({kFfn, kHidden}, 6));
+    tensors.emplace_back(fmt::format("{}mlp.experts.{}.down_proj.weight", layer, e), Weights({kHidden, kFfn}, 9));
+  }
   WriteSafetensors(folder / "model.safetensors", tensors);
   Json config = ModelConfig("deepseek_v3", 1);
   config.update({{"num_attention_heads", H},
@@ -336,16 +340,17 @@ TEST(QuantizeModel, CalibratesTheValuesOfLatentAttentionAndNamesWhatIsLeft) {
     return sum;
   };
   const std::map<std::string, InputGram> calibration = {{layer + "self_attn.q_proj.weight", gram(kHidden)},
-                                                        {layer + "self_attn.kv_b_proj.weight", gram(R)}};
+                                                        {layer + "self_attn.kv_b_proj.weight", gram(R)},
+                                                        {layer + "mlp.gate.weight", gram(kHidden)}};
   const fs::path plain = folder / "plain.gguf", calibrated = folder / "calibrated.gguf";
   const QuantizeModelOptions options{.recipe = RecipeFromName("q4_0")};
   EXPECT_THAT(QuantizeModel(folder.path(), plain, options).notes, testing::IsEmpty());
   QuantizeModelOptions with = options;
   with.calibration = &calibration;
   const QuantizeReport report = QuantizeModel(folder.path(), calibrated, with);
-  EXPECT_EQ(report.calibrated, 2);
+  EXPECT_EQ(report.calibrated, 3);
   EXPECT_THAT(report.notes,
-              testing::Contains(testing::AllOf(HasSubstr("2 tensors are calibrated"), HasSubstr("1 of experts"),
+              testing::Contains(testing::AllOf(HasSubstr("3 tensors are calibrated"), HasSubstr("1 of experts"),
                                                HasSubstr("1 of attn_k_b"), HasSubstr("2 of the vocabulary"))));
   const auto before = GgufFile::Open(plain), after = GgufFile::Open(calibrated);
   const auto same = [&](const char* name) {
@@ -355,7 +360,10 @@ TEST(QuantizeModel, CalibratesTheValuesOfLatentAttentionAndNamesWhatIsLeft) {
   EXPECT_FALSE(same("blk.0.attn_v_b.weight"));
   EXPECT_FALSE(same("blk.0.attn_q.weight"));
   EXPECT_TRUE(same("blk.0.attn_k_b.weight"));
-  EXPECT_TRUE(same("blk.0.ffn_up_exps.weight"));
+  EXPECT_TRUE(same("blk.0.ffn_gate_inp.weight"));
+  EXPECT_FALSE(same("blk.0.ffn_up_exps.weight"));
+  EXPECT_TRUE(same("blk.0.ffn_down_exps.weight"));
+  EXPECT_EQ(after.Get("blk.0.ffn_up_exps.weight").shape(), (Shape{2, kFfn, kHidden}));
   EXPECT_EQ(after.Get("blk.0.attn_v_b.weight").shape(), (Shape{H, V, R}));
 }
 
