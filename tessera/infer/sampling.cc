@@ -6,7 +6,6 @@
 #include <limits>
 #include <numeric>
 #include <unordered_map>
-#include <unordered_set>
 
 #include "tessera/core/error.h"
 #include "tessera/core/random.h"
@@ -43,7 +42,10 @@ std::vector<float> Penalised(std::span<const float> logits, std::span<const int3
     if (options.repetition_window > 0 && std::ssize(seen) > options.repetition_window) {
       seen = seen.last(static_cast<size_t>(options.repetition_window));
     }
-    for (const int32_t id : std::unordered_set<int32_t>(seen.begin(), seen.end())) {
+    std::vector<int32_t> once(seen.begin(), seen.end());
+    std::ranges::sort(once);
+    once.erase(std::ranges::unique(once).begin(), once.end());
+    for (const int32_t id : once) {
       if (!in_vocabulary(id)) continue;
       float& value = z[static_cast<size_t>(id)];
       value = value > 0 ? value / options.repetition_penalty : value * options.repetition_penalty;
@@ -96,21 +98,35 @@ void Normalise(std::vector<Candidate>& candidates) {
   for (Candidate& c : candidates) c.probability /= sum;
 }
 
-// The shortest prefix whose probabilities reach `mass`, at least one candidate.
-size_t PrefixReaching(const std::vector<Candidate>& candidates, double mass) {
+// The fewest of the likeliest tokens whose weights reach `mass`, at least one.
+size_t CountReaching(Ranking& ranking, double mass) {
   double sum = 0;
-  for (size_t i = 0; i < candidates.size(); ++i) {
-    sum += candidates[i].probability;
+  for (size_t i = 0;; ++i) {
+    if (i == ranking.tokens().size() && !ranking.More()) return i;
+    sum += ranking.tokens()[i].probability;
     if (sum >= mass) return i + 1;
   }
-  return candidates.size();
 }
 
-bool MoreLikely(const Candidate& a, const Candidate& b) {
-  return a.probability != b.probability ? a.probability > b.probability : a.id < b.id;
+// Steps 4 to 6, each of which keeps the first tokens of those that it finds.
+void KeepLikeliest(Ranking& ranking, const SamplingOptions& options) {
+  const auto& tokens = ranking.tokens();
+  if (options.top_k > 0) {
+    while (std::ssize(tokens) < options.top_k && ranking.More()) continue;
+    ranking.Cut(static_cast<size_t>(options.top_k));
+  }
+  if (options.top_p < 1) {
+    const double mass = options.top_p * ranking.Total();
+    ranking.Cut(CountReaching(ranking, mass));
+  }
+  if (options.min_p > 0) {
+    const auto below = [&](const Candidate& c) { return c.probability < options.min_p; };  // the likeliest one's is 1
+    while ((tokens.empty() || !below(tokens.back())) && ranking.More()) continue;
+    ranking.Cut(static_cast<size_t>(std::ranges::find_if(tokens, below) - tokens.begin()));
+  }
 }
 
-// Step 7: order by | -ln p - H |, keep the prefix that reaches p, restore the order.
+// Step 7, of all that is left: order by | -ln p - H |, keep the prefix that reaches p, restore the order.
 void KeepTypical(std::vector<Candidate>& candidates, double mass) {
   double entropy = 0;
   for (const Candidate& c : candidates) {
@@ -119,41 +135,28 @@ void KeepTypical(std::vector<Candidate>& candidates, double mass) {
   const auto distance = [&](const Candidate& c) { return std::abs(-std::log(c.probability) - entropy); };
   std::ranges::stable_sort(candidates,
                            [&](const Candidate& a, const Candidate& b) { return distance(a) < distance(b); });
-  candidates.resize(PrefixReaching(candidates, mass));
+  double sum = 0;
+  const auto last =
+      std::ranges::find_if(candidates, [&](const Candidate& c) { return (sum += c.probability) >= mass; });
+  if (last != candidates.end()) candidates.erase(last + 1, candidates.end());
   std::ranges::sort(candidates, MoreLikely);
 }
 
-// Steps 3 to 7 for a temperature above 0.
-std::vector<Candidate> Filtered(std::span<const float> z, const SamplingOptions& options) {
-  const float largest = z[static_cast<size_t>(Largest(z))];
-  std::vector<Candidate> candidates;
-  candidates.reserve(z.size());
-  // exp(-104) is below the smallest float: such tokens are never drawn, and leaving them out makes the sort short.
-  const double scale = 1.0 / options.temperature;
-  for (size_t i = 0; i < z.size(); ++i) {
-    const double exponent = z[i] == largest ? 0.0 : (static_cast<double>(z[i]) - largest) * scale;
-    if (exponent > -104) candidates.push_back({static_cast<int32_t>(i), std::exp(exponent)});
-  }
-  if (options.top_k > 0 && std::ssize(candidates) > options.top_k) {
-    std::ranges::nth_element(candidates, candidates.begin() + options.top_k - 1, MoreLikely);
-    candidates.resize(static_cast<size_t>(options.top_k));
-  }
-  std::ranges::sort(candidates, MoreLikely);
+// Steps 3 to 7 for a temperature above 0, every token.
+std::vector<Candidate> Distribution(Ranking& ranking, const SamplingOptions& options) {
+  KeepLikeliest(ranking, options);
+  while (ranking.More()) continue;
+  std::vector<Candidate> candidates = ranking.tokens();
   Normalise(candidates);
-  if (options.top_p < 1) {
-    candidates.resize(PrefixReaching(candidates, options.top_p));
-    Normalise(candidates);
-  }
-  if (options.min_p > 0) {
-    const double least = options.min_p * candidates.front().probability;
-    std::erase_if(candidates, [&](const Candidate& c) { return c.probability < least; });
-    Normalise(candidates);
-  }
   if (options.typical_p < 1) {
     KeepTypical(candidates, options.typical_p);
     Normalise(candidates);
   }
   return candidates;
+}
+
+Ranking RankingOf(std::span<const float> z, const SamplingOptions& options) {
+  return Ranking(z, z[static_cast<size_t>(Largest(z))], options.temperature);
 }
 
 }  // namespace
@@ -182,21 +185,34 @@ std::vector<Candidate> SamplingDistribution(std::span<const float> logits, std::
                                             int64_t answer_begin, const SamplingOptions& options) {
   const std::vector<float> z = Penalised(logits, history, answer_begin, options);
   if (options.temperature == 0) return {{Largest(z), 1.0}};
-  return Filtered(z, options);
+  Ranking ranking = RankingOf(z, options);
+  return Distribution(ranking, options);
 }
 
 int32_t SampleToken(std::span<const float> logits, std::span<const int32_t> history, int64_t answer_begin,
                     const SamplingOptions& options) {
   if (TakesLikeliest(options)) return Largest(logits);
-  const std::vector<Candidate> candidates = SamplingDistribution(logits, history, answer_begin, options);
+  const std::vector<float> z = Penalised(logits, history, answer_begin, options);
+  if (options.temperature == 0) return Largest(z);
   Random random(options.seed);
   random.Seek(2 * history.size());  // two 32-bit words a position
-  double u = random.Uniform();
-  for (const Candidate& candidate : candidates) {
-    u -= candidate.probability;
-    if (u < 0) return candidate.id;
+  const double u = random.Uniform();
+  Ranking ranking = RankingOf(z, options);
+  if (options.typical_p == 1) {
+    KeepLikeliest(ranking, options);
+    const double mass = u * ranking.Total();
+    double sum = 0;
+    for (size_t i = 0; i < ranking.tokens().size() || ranking.More(); ++i) {
+      sum += ranking.tokens()[i].probability;
+      if (mass < sum) return ranking.tokens()[i].id;
+    }
+    return ranking.tokens().back().id;  // weights reach their total only up to rounding
   }
-  return candidates.back().id;  // the probabilities sum to 1 only up to rounding
+  const std::vector<Candidate> candidates = Distribution(ranking, options);
+  double sum = 0;
+  for (const Candidate& candidate : candidates)
+    if (u < (sum += candidate.probability)) return candidate.id;
+  return candidates.back().id;
 }
 
 }  // namespace tessera::infer

@@ -22,6 +22,8 @@
 #include <span>
 #include <vector>
 
+#include "tessera/infer/ranking.h"
+
 namespace tessera::infer {
 
 struct SamplingOptions {
@@ -51,11 +53,7 @@ void CheckSampling(const SamplingOptions& options);
 int32_t SampleToken(std::span<const float> logits, std::span<const int32_t> history, int64_t answer_begin,
                     const SamplingOptions& options);
 
-// A token and its probability after steps 0 to 7, most likely first. For tests and for showing alternatives.
-struct Candidate {
-  int32_t id;
-  double probability;
-};
+// Tokens and their probabilities after steps 0 to 7, most likely first. For tests and for showing alternatives.
 std::vector<Candidate> SamplingDistribution(std::span<const float> logits, std::span<const int32_t> history,
                                             int64_t answer_begin, const SamplingOptions& options);
 

@@ -66,8 +66,8 @@ std::string_view WhyRoundedAlone(std::string_view name) {
   return "that no layer multiplied with";
 }
 
-// The tensors that are fed what a calibration has under a name. W_kvb's latents go into W_vb, and into nothing else that
-// is stored. An expert is fed some of the tokens that its router sees, too few of a text to tell what it is fed.
+// The tensors that are fed what a calibration has under a name. W_kvb's latents go into W_vb, and into nothing else
+// that is stored. An expert is fed some of the tokens that its router sees, too few of a text to tell what it is fed.
 std::vector<std::string> FedAlike(const std::string& gguf_name) {
   constexpr std::pair<std::string_view, std::string_view> kOthers[] = {
       {".attn_kv_b.", ".attn_v_b."}, {".ffn_gate_inp.", ".ffn_gate_exps."}, {".ffn_gate_inp.", ".ffn_up_exps."}};

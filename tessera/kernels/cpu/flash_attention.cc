@@ -341,7 +341,8 @@ struct PartialStorage {
 
 void ForwardWhole(const AttentionWork& work, const RowBlock& block, const AttentionResult& result) {
   const std::vector<KeyRange> ranges = work.Ranges(block);
-  const auto [first, last] = work.Segments(ranges);
+  const std::pair<int64_t, int64_t> segments = work.Segments(ranges);
+  const int64_t first = segments.first, last = segments.second;  // lambdas may not capture bindings, clang says
   // The first segment begins the sums of all rows that see it; those of others are written when theirs comes.
   PartialStorage total(work, block);
   std::optional<PartialStorage> partial;
