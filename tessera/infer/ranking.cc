@@ -1,28 +1,14 @@
 #include "tessera/infer/ranking.h"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
+
+#include "tessera/kernels/softmax.h"
 
 namespace tessera::infer {
 namespace {
 
 constexpr size_t kStretch = 64;  // logits that are looked at together
-
-// e^x for x <= 0 to within 2^-20 of itself, 0 or nearly so below e^-87. Without a branch, so that a loop of it becomes
-// vectors: e^x = 2^n 2^r, n the nearest integer to x log2 e, which adding 1.5 · 2^23 leaves in the lowest bits.
-float FastExp(float x) {
-  constexpr float kNearest = 12582912, kLog2E = 1.44269504f;
-  const float y = std::max(x * kLog2E, -126.0f);
-  const float shifted = y + kNearest, r = y - (shifted - kNearest);
-  float q = 0.0013264727f;
-  q = q * r + 0.009671513f;
-  q = q * r + 0.055507336f;
-  q = q * r + 0.24022242f;
-  q = q * r + 0.693147f;
-  const float mantissa = q * r + 1.0f;
-  return std::bit_cast<float>(std::bit_cast<uint32_t>(mantissa) + (std::bit_cast<uint32_t>(shifted) << 23));
-}
 
 }  // namespace
 
@@ -79,22 +65,9 @@ double Ranking::Total() {
 // The weights of tokens that no band has brought yet.
 double Ranking::Rest() const {
   if (band_ == kBands.size() || !std::isfinite(largest_)) return 0;
-  const float low = Bound(band_ - 1), largest = static_cast<float>(largest_);
-  const auto scale = static_cast<float>(1 / temperature_);
-  double sum = 0;
-  for (size_t begin = 0; begin < z_.size(); begin += kStretch) {
-    const size_t end = std::min(begin + kStretch, z_.size());
-    std::array<float, 4> sums{};
-    const auto weight = [&](size_t i) {
-      return z_[i] > low || z_[i] == largest ? 0.0f : FastExp((z_[i] - largest) * scale);
-    };
-    size_t i = begin;
-    for (; i + sums.size() <= end; i += sums.size())
-      for (size_t lane = 0; lane < sums.size(); ++lane) sums[lane] += weight(i + lane);
-    for (; i < end; ++i) sums[0] += weight(i);
-    sum += static_cast<double>((sums[0] + sums[1]) + (sums[2] + sums[3]));
-  }
-  return sum;
+  const auto largest = static_cast<float>(largest_), scale = static_cast<float>(1 / temperature_);
+  const float low = Bound(band_ - 1);
+  return kernels::ExpSum(z_, largest, scale, low < largest ? low : std::nextafter(largest, -INFINITY));
 }
 
 }  // namespace tessera::infer

@@ -1,6 +1,8 @@
 #pragma once
 // Softmax along the last axis. Tensors are contiguous and floating point; a row's bits depend on that row alone.
 
+#include <span>
+
 #include "tessera/core/tensor.h"
 
 namespace tessera::kernels {
@@ -9,6 +11,9 @@ namespace tessera::kernels {
 Tensor Softmax(const Tensor& x);
 // y = x - max - ln Σ e^(x - max)
 Tensor LogSoftmax(const Tensor& x);
+
+// Σ e^(scale (x - shift)) over the x that are at most `most`; x has no NaN, and no exponent is above 0.
+float ExpSum(std::span<const float> x, float shift, float scale, float most);
 
 // y ∘ (d - Σ d ∘ y), from y = Softmax(x). The Jacobian is symmetric: VJP and JVP are this one function.
 Tensor SoftmaxDerivative(const Tensor& d, const Tensor& y);

@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <limits>
+#include <vector>
 
 #include "kernels/accuracy.h"
 #include "kernels/for_each_isa.h"
@@ -52,6 +54,24 @@ TEST(SoftmaxKernels, DerivativesAreAsExactAsThePlainFormula) {
         }
         ExpectAsExactAsPlain([&](const auto& in) { return c.fast(in[0], in[1]); },
                              [&](const auto& in) { return c.plain(in[0], in[1]); }, cases, Measure::kGreatestValue);
+      }
+    }
+  });
+}
+
+TEST(SoftmaxKernels, ASumOfExponentialsLeavesOutWhatIsAboveItsBound) {
+  ForEachIsa([](Isa) {
+    for (int64_t n : {0, 1, 7, 15, 16, 17, 63, 64, 65, 1001}) {
+      const Tensor values = Values({n}, {DType::kF32, 4});
+      std::vector<float> x(values.data<float>().begin(), values.data<float>().end());
+      if (n > 20) x[3] = -kInf, x[20] = -1e30f;
+      for (const float scale : {0.1f, 1.0f, 9.0f, 1e30f}) {
+        for (const float most : {-1.0f, 0.5f, 100.0f}) {
+          const float shift = n == 0 ? 0 : *std::ranges::max_element(x);
+          const double wanted = reference::ExpSum(x, shift, scale, most);
+          EXPECT_NEAR(ExpSum(x, shift, scale, most), wanted, 1e-6 * wanted + 1e-37)
+              << n << ", " << scale << ", " << most;
+        }
       }
     }
   });

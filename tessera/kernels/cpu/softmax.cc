@@ -102,6 +102,14 @@ void LogSoftmaxJvpOfRow(const SoftmaxRow& row) {
   });
 }
 
+float ExpSumOf(std::span<const float> x, float shift, float scale, float most) {
+  const auto term = [&](Vector v) HWY_ATTR {
+    const Vector e = lanes::Exp(hn::Mul(hn::Sub(v, Constant(shift)), Constant(scale)));
+    return hn::IfThenElse(hn::Le(v, Constant(most)), e, Constant(0.0f));
+  };
+  return lanes::Reduce(lanes::Sum(), std::ssize(x), term, x.data());
+}
+
 }  // namespace
 }  // namespace tessera::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -115,6 +123,7 @@ HWY_EXPORT(LogSoftmaxOfRow);
 HWY_EXPORT(SoftmaxSlope);
 HWY_EXPORT(LogSoftmaxVjpOfRow);
 HWY_EXPORT(LogSoftmaxJvpOfRow);
+HWY_EXPORT(ExpSumOf);
 
 Tensor EachRow(void (*kernel)(const SoftmaxRow&), const Tensor& x, const Tensor& y) {
   Tensor result = Tensor::Empty(x.shape(), x.dtype());
@@ -138,6 +147,10 @@ Tensor Softmax(const Tensor& x) {
 }
 Tensor LogSoftmax(const Tensor& x) {
   return IsDouble(x) ? reference::LogSoftmax(x) : EachRow(TESSERA_DISPATCH(LogSoftmaxOfRow), x, x);
+}
+
+float ExpSum(std::span<const float> x, float shift, float scale, float most) {
+  return TESSERA_DISPATCH(ExpSumOf)(x, shift, scale, most);
 }
 Tensor SoftmaxDerivative(const Tensor& d, const Tensor& y) {
   return IsDouble(d) ? reference::SoftmaxDerivative(d, y) : EachRow(TESSERA_DISPATCH(SoftmaxSlope), d, y);

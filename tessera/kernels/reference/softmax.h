@@ -12,5 +12,6 @@ Tensor LogSoftmax(const Tensor& x);
 Tensor SoftmaxDerivative(const Tensor& d, const Tensor& y);
 Tensor LogSoftmaxVjp(const Tensor& dy, const Tensor& y);
 Tensor LogSoftmaxJvp(const Tensor& dx, const Tensor& y);
+double ExpSum(std::span<const float> x, float shift, float scale, float most);
 
 }  // namespace tessera::kernels::reference
