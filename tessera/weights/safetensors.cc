@@ -144,8 +144,7 @@ void WriteSafetensors(const std::filesystem::path& path, const std::vector<std::
     const auto known = std::ranges::find(kDTypes, tensor.dtype(), [](const auto& pair) { return pair.second; });
     Require(known != std::end(kDTypes), "{}: tensor \"{}\" is {}; safetensors has no block formats, write GGUF",
             path.string(), name, Name(tensor.dtype()));
-    Require(name != "__metadata__" && !header.Has(name), "{}: the tensor name \"{}\" is taken", path.string(),
-            name);
+    Require(name != "__metadata__" && !header.Has(name), "{}: the tensor name \"{}\" is taken", path.string(), name);
     const int64_t begin = end;
     end = CheckedAdd(begin, tensor.bytes(), name);
     header[name] = {{"dtype", known->first},
