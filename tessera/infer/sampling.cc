@@ -44,7 +44,7 @@ std::vector<float> Penalised(std::span<const float> logits, std::span<const int3
     }
     std::vector<int32_t> once(seen.begin(), seen.end());
     std::ranges::sort(once);
-    once.erase(std::ranges::unique(once).begin(), once.end());
+    once.erase(std::unique(once.begin(), once.end()), once.end());
     for (const int32_t id : once) {
       if (!in_vocabulary(id)) continue;
       float& value = z[static_cast<size_t>(id)];
