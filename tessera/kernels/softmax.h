@@ -12,7 +12,8 @@ Tensor Softmax(const Tensor& x);
 // y = x - max - ln Σ e^(x - max)
 Tensor LogSoftmax(const Tensor& x);
 
-// Σ e^(scale (x - shift)) over the x that are at most `most`; x has no NaN, and no exponent is above 0.
+// Σ e^(scale (x - shift)) over the x that are not above `most`, to within 1e-6 of itself; NaN if one of them is. No
+// exponent is above 0.
 float ExpSum(std::span<const float> x, float shift, float scale, float most);
 
 // y ∘ (d - Σ d ∘ y), from y = Softmax(x). The Jacobian is symmetric: VJP and JVP are this one function.

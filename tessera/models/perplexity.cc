@@ -5,6 +5,7 @@
 
 #include "tessera/core/checked.h"
 #include "tessera/core/thread_pool.h"
+#include "tessera/kernels/softmax.h"
 
 namespace tessera::models {
 namespace {
@@ -12,12 +13,11 @@ namespace {
 // Logits of this many rows are held at once: 64 rows of 150,000 scores are 38 MB.
 constexpr int64_t kRowsAtOnce = 64;
 
-// ln softmax(logits)[label], summed in double in a fixed order.
+// ln softmax(logits)[label]
 float LogProbability(std::span<const float> logits, int64_t label) {
-  const double greatest = *std::ranges::max_element(logits);
-  double sum = 0;
-  for (const float logit : logits) sum += std::exp(static_cast<double>(logit) - greatest);
-  return static_cast<float>(logits[static_cast<size_t>(label)] - greatest - std::log(sum));
+  const float greatest = *std::ranges::max_element(logits);
+  const double sum = kernels::ExpSum(logits, greatest, 1, greatest);
+  return static_cast<float>(double{logits[static_cast<size_t>(label)]} - double{greatest} - std::log(sum));
 }
 
 // Pages for the tokens of one window in every layer, each window written over the one before. None without a type.

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <vector>
 
@@ -73,6 +74,18 @@ TEST(SoftmaxKernels, ASumOfExponentialsLeavesOutWhatIsAboveItsBound) {
               << n << ", " << scale << ", " << most;
         }
       }
+    }
+  });
+}
+
+TEST(SoftmaxKernels, ASumOfExponentialsKeepsNan) {
+  ForEachIsa([](Isa) {
+    for (const size_t at : {0u, 17u, 70u}) {
+      std::vector<float> x(71, 1.0f);
+      x[at] = kNan;
+      EXPECT_TRUE(std::isnan(ExpSum(x, 1, 1, 1))) << at;
+      x[at] = 2;  // above the bound
+      EXPECT_EQ(ExpSum(x, 1, 1, 1), 70) << at;
     }
   });
 }

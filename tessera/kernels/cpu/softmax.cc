@@ -105,7 +105,7 @@ void LogSoftmaxJvpOfRow(const SoftmaxRow& row) {
 float ExpSumOf(std::span<const float> x, float shift, float scale, float most) {
   const auto term = [&](Vector v) HWY_ATTR {
     const Vector e = lanes::Exp(hn::Mul(hn::Sub(v, Constant(shift)), Constant(scale)));
-    return hn::IfThenElse(hn::Le(v, Constant(most)), e, Constant(0.0f));
+    return hn::IfThenElse(hn::Gt(v, Constant(most)), Constant(0.0f), e);
   };
   return lanes::Reduce(lanes::Sum(), std::ssize(x), term, x.data());
 }

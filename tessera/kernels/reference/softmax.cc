@@ -83,7 +83,7 @@ Tensor LogSoftmaxJvp(const Tensor& dx, const Tensor& y) {
 double ExpSum(std::span<const float> x, float shift, float scale, float most) {
   double sum = 0;
   for (const float value : x)
-    if (value <= most) sum += std::exp((double{value} - shift) * scale);
+    if (!(value > most)) sum += std::exp((double{value} - shift) * scale);
   return sum;
 }
 
