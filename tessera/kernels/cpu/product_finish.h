@@ -19,6 +19,9 @@ struct SumsToFinish {
   DType dtype = DType::kF32;  // of y: f32, bf16 or f16
   std::byte* y = nullptr;
   int64_t y_stride = 0;  // from row to row, in values
+
+  // Whether sums are y as they are.
+  bool plain() const { return bias == nullptr && activation == Activation::kNone && dtype == DType::kF32; }
 };
 
 // Few operations for each value while it is in L1: they add nothing to what an inner loop moves, where an operator of

@@ -117,10 +117,14 @@ class PanelsAhead {
 void MultiplyPanels(const ProductJob& job, const PanelTiles& tiles, int64_t p, int64_t count, int64_t row, int64_t rows,
                     MicroArgs& args) {
   const int64_t first = p * kPanelRows;
-  const bool finish = job.finish.y != nullptr;
+  const bool finish = job.finish.y != nullptr && !job.finish.plain();
   alignas(64) float sums[kMostRows * 2 * kPanelRows];  // on their way through L1
-  args.y_stride = finish ? 2 * kPanelRows : job.outputs;
-  float* y = finish ? sums : job.y + row * job.outputs + first;
+  float* y = sums;
+  args.y_stride = 2 * kPanelRows;
+  if (!finish) {
+    args.y_stride = job.finish.y != nullptr ? job.finish.y_stride : job.outputs;
+    y = (job.finish.y != nullptr ? reinterpret_cast<float*>(job.finish.y) : job.y) + row * args.y_stride + first;
+  }
   for (int64_t i = 0; i < count; ++i) {
     args.panels[static_cast<size_t>(i)] = {
         .w = tiles[p + i],
