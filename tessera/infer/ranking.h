@@ -35,8 +35,8 @@ class Ranking {
   double Total();
 
  private:
-  static constexpr std::array<double, 4> kBands = {3, 8, 20,
-                                                   104};  // how far below the largest, in units of temperature
+  // How far bands reach below the largest logit, in units of the temperature.
+  static constexpr std::array<double, 4> kBands = {3, 8, 20, 104};
 
   float Bound(size_t band) const { return static_cast<float>(largest_ - kBands[band] * temperature_); }
   double Rest() const;
