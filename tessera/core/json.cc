@@ -1,6 +1,7 @@
 #include "tessera/core/json.h"
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -56,13 +57,13 @@ class Builder : public nlohmann::json_sax<Json> {
   bool number_float(Json::number_float_t value, const std::string&) override { return Add(value); }
   bool string(std::string& value) override { return Add(std::move(value)); }
   bool binary(Json::binary_t& value) override { return Add(std::move(value)); }
-  bool start_array(size_t) override { return Open(false); }
-  bool start_object(size_t) override { return Open(true); }
+  bool start_array(size_t) override { return Open({.array = Json::array()}); }
+  bool start_object(size_t) override { return Open({.object = JsonObject()}); }
   bool end_array() override { return Close(); }
   bool end_object() override { return Close(); }
   bool key(std::string& key) override {
     Level& level = open_.back();
-    Require(!unique_keys_ || !level.object.Has(key), "{}: the key \"{}\" stands twice", where_, key);
+    Require(!unique_keys_ || !level.object->Has(key), "{}: the key \"{}\" stands twice", where_, key);
     level.key = std::move(key);
     return true;
   }
@@ -73,26 +74,25 @@ class Builder : public nlohmann::json_sax<Json> {
 
  private:
   struct Level {
-    bool is_object;
-    JsonObject object = {};
-    Json array = Json::array();
-    std::string key = {};  // of the value that comes
+    std::optional<JsonObject> object;  // none: an array
+    Json array;
+    std::string key;  // of the value that comes
   };
 
-  bool Open(bool is_object) {
-    open_.push_back({.is_object = is_object});
+  bool Open(Level level) {
+    open_.push_back(std::move(level));
     return true;
   }
   bool Close() {
     Level level = std::move(open_.back());
     open_.pop_back();
-    return Add(level.is_object ? level.object.Take() : std::move(level.array));
+    return Add(level.object ? level.object->Take() : std::move(level.array));
   }
   bool Add(Json value) {
     if (open_.empty())
       root_ = std::move(value);
-    else if (Level& level = open_.back(); level.is_object)
-      level.object[level.key] = std::move(value);
+    else if (Level& level = open_.back(); level.object)
+      (*level.object)[level.key] = std::move(value);
     else
       level.array.push_back(std::move(value));
     return true;
