@@ -19,6 +19,11 @@ bool MoreLikely(const Candidate& a, const Candidate& b) {
 Ranking::Ranking(std::span<const float> z, float largest, float temperature)
     : z_(z), largest_(largest), temperature_(temperature) {}
 
+float Ranking::Bound(size_t band) const {
+  const auto bound = static_cast<float>(largest_ - kBands[band] * temperature_);
+  return std::min(bound, std::nextafter(static_cast<float>(largest_), -INFINITY));
+}
+
 // Bands are sorted apart. A stretch of logits of which none is in the band, as nearly all are, costs a few comparisons
 // of vectors.
 bool Ranking::More() {
@@ -27,17 +32,13 @@ bool Ranking::More() {
   const auto largest = static_cast<float>(largest_);
   for (; band_ < kBands.size() && tokens_.size() == before; ++band_) {
     const float low = Bound(band_), high = band_ == 0 ? largest : Bound(band_ - 1);
-    const auto within = [&](float z) {
-      if (z == largest) return band_ == 0;
-      return z > low && (band_ == 0 || z <= high);
-    };
     for (size_t begin = 0; begin < z_.size(); begin += kStretch) {
       const size_t end = std::min(begin + kStretch, z_.size());
       int some = 0;
-      for (size_t i = begin; i < end; ++i) some |= z_[i] > low || z_[i] == largest;
+      for (size_t i = begin; i < end; ++i) some |= z_[i] > low;
       if (some == 0) continue;
       for (size_t i = begin; i < end; ++i) {
-        if (!within(z_[i])) continue;
+        if (!(z_[i] > low && z_[i] <= high)) continue;
         const double exponent = z_[i] == largest ? 0.0 : (static_cast<double>(z_[i]) - largest_) * scale;
         if (exponent > -kBands.back()) tokens_.push_back({static_cast<int32_t>(i), std::exp(exponent)});
       }
@@ -65,9 +66,7 @@ double Ranking::Total() {
 // The weights of tokens that no band has brought yet.
 double Ranking::Rest() const {
   if (band_ == kBands.size() || !std::isfinite(largest_)) return 0;
-  const auto largest = static_cast<float>(largest_), scale = static_cast<float>(1 / temperature_);
-  const float low = Bound(band_ - 1);
-  return kernels::ExpSum(z_, largest, scale, low < largest ? low : std::nextafter(largest, -INFINITY));
+  return kernels::ExpSum(z_, static_cast<float>(largest_), static_cast<float>(1 / temperature_), Bound(band_ - 1));
 }
 
 }  // namespace tessera::infer

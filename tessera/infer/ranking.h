@@ -38,7 +38,7 @@ class Ranking {
   // How far bands reach below the largest logit, in units of the temperature.
   static constexpr std::array<double, 4> kBands = {3, 8, 20, 104};
 
-  float Bound(size_t band) const { return static_cast<float>(largest_ - kBands[band] * temperature_); }
+  float Bound(size_t band) const;  // of the logits above it; below the largest one
   double Rest() const;
 
   std::span<const float> z_;
