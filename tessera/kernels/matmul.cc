@@ -113,8 +113,7 @@ void Multiply(const Tensor& a, std::span<const WeightAndBias> parts, std::option
   std::vector<ProductJob> jobs;
   for (Task& task : tasks) {
     ProductJob& job = jobs.emplace_back(ProductJob{.rows = a.dim(0)});
-    if (task.result->dtype() != DType::kF32 || task.bias || task.part->activation != Activation::kNone)
-      job.finish = WholeFinish(task);
+    if (const SumsToFinish finish = WholeFinish(task); !finish.plain()) job.finish = finish;
     const bool finished = job.finish.y != nullptr;
     AddWeight(task.part->weight, operands[task.operand], job);
     if (finished && job.finish.y == nullptr) task.sums = Tensor::Empty(task.result->shape());

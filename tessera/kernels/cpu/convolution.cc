@@ -202,14 +202,12 @@ void GroupWindows(const Tensor& x, const Places& places, int64_t begin, const Ro
 
 bool IsDouble(const Tensor& x) { return x.dtype() == DType::kF64; }
 
-// y = sums + bias in place.
-void AddBias(Tensor& y, const Tensor& bias) {
-  const int64_t O = y.dim(3);
-  float* values = y.mutable_data<float>().data();
+// y = sums + bias over `rows` rows of O values; `y` may be `sums`, and the bias undefined.
+void StoreRows(DType dtype, int64_t rows, int64_t O, const float* sums, const Tensor& bias, std::byte* y) {
   const auto store = TESSERA_DISPATCH(StoreSums);
-  ParallelForRange(y.numel() / O, RowGrain(O), [&](int64_t first, int64_t last) {
-    float* rows = values + first * O;
-    store(DType::kF32, last - first, O, rows, bias.raw(), reinterpret_cast<std::byte*>(rows));
+  const int64_t row_bytes = O * Info(dtype).block_bytes;
+  ParallelForRange(rows, RowGrain(O), [&](int64_t first, int64_t last) {
+    store(dtype, last - first, O, sums + first * O, bias ? bias.raw() : nullptr, y + first * row_bytes);
   });
 }
 
@@ -229,7 +227,7 @@ void ConvolveFloats(const Tensor& x, const Tensor& weight, const Tensor& bias, c
     finished = job.finish.y != nullptr;
     RunProductJobs({&job, 1});
   }
-  if (bias && !finished) AddBias(y, bias);
+  if (bias && !finished) StoreRows(DType::kF32, places.windows, O, out, bias, reinterpret_cast<std::byte*>(out));
 }
 
 }  // namespace
@@ -246,14 +244,10 @@ Tensor Convolve(const Tensor& x, const Tensor& w, const Tensor& bias, const Conv
     return y;
   }
   std::byte* out = y.mutable_raw();
-  const auto store = TESSERA_DISPATCH(StoreSums);
   for (int64_t begin = 0; begin < places.windows; begin += places.Tile()) {
     const int64_t end = std::min(places.windows, begin + places.Tile());
     const Tensor sums = Product(Columns(x, places, begin, end), weight);
-    ParallelForRange(end - begin, RowGrain(O), [&](int64_t first, int64_t last) {
-      store(x.dtype(), last - first, O, sums.data<float>().data() + first * O, bias ? bias.raw() : nullptr,
-            out + (begin + first) * O * size);
-    });
+    StoreRows(x.dtype(), end - begin, O, sums.data<float>().data(), bias, out + begin * O * size);
   }
   return y;
 }
